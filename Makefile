@@ -1,0 +1,68 @@
+# The two commands to know: `make study` and `make test`. `make help` lists the rest.
+
+PYTHON ?= python3
+VENV ?= .venv
+SCALE ?= demo
+CORPUS ?= skipworld
+SEEDS ?= 1
+SEED ?= 0
+VARIANT ?= no_T
+CORES ?= all
+ARGS ?=
+
+BIN := $(VENV)/bin
+# Installed again when pyproject.toml changes; an environment of your own (VENV=...) is taken as it is.
+READY := $(if $(filter file,$(origin VENV)),$(VENV)/.ready,$(if $(wildcard $(BIN)/python),,$(VENV)/.ready))
+export PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
+
+.DEFAULT_GOAL := help
+.PHONY: help setup study unlock ablation promote lab test lint format clean
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(READY)  ## virtual environment with the pinned packages (others do it on the way)
+
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "skiplib needs Python 3.11 or later: make setup PYTHON=/path/to/python3")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+study: $(READY)  ## the study, only what changed: SCALE=demo CORPUS=skipworld SEEDS=1
+	$(BIN)/snakemake --cores $(CORES) --scheduler greedy --rerun-incomplete --quiet host reason \
+		--rerun-triggers mtime params code input \
+		--config scale=$(SCALE) corpus=$(CORPUS) seeds=$(SEEDS) < /dev/null
+	@echo "Open reports/$(CORPUS)-$(SCALE)/index.html"
+
+unlock: $(READY)  ## after a power cut or a kill -9, if `make study` finds its folder locked
+	$(BIN)/snakemake --cores 1 --unlock
+
+ablation: $(READY)  ## one row of a table: VARIANT=no_T SCALE=demo CORPUS=skipworld SEED=0
+	$(BIN)/python -m skiplib.execute notebooks/run_ablation.ipynb \
+		runs/$(CORPUS)-$(SCALE)/seed$(SEED)/$(VARIANT).ipynb \
+		-p variant $(VARIANT) -p scale $(SCALE) -p corpus $(CORPUS) -p seed $(SEED)
+
+promote:  ## copy the records of finished runs into reports/records/, to be committed
+	@mkdir -p reports/records
+	@find runs/records -name '*.json' ! -name '*-smoke-*' -exec cp -v {} reports/records/ \;
+
+lab: $(READY)  ## JupyterLab on the notebooks
+	$(BIN)/jupyter-lab notebooks
+
+test: $(READY)  ## the tests: ARGS='-k report'
+	$(BIN)/python -m pytest -q $(ARGS)
+
+lint: $(READY)  ## complaints about code and notebooks
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	find notebooks -maxdepth 1 -name '*.ipynb' ! -name '*.*.ipynb' -exec $(BIN)/nbstripout --verify {} +
+
+format: $(READY)  ## ... and most of them mended
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	find notebooks -maxdepth 1 -name '*.ipynb' ! -name '*.*.ipynb' -exec $(BIN)/nbstripout {} +
+
+clean:  ## remove caches; data, runs and the environment stay
+	rm -rf .pytest_cache .ruff_cache .hypothesis
+	find skiplib tests -name __pycache__ -type d -exec rm -rf {} +

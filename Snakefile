@@ -1,0 +1,146 @@
+"""The study as a graph: one notebook run a rule, then its page. `make study` calls it.
+
+Prepared data, checkpoints and logs are the output of no rule: Snakemake deletes outputs before it runs
+a rule again, and they are what makes a second run short.
+"""
+
+import sys
+from pathlib import Path
+
+from skiplib.execute import sources
+from skiplib.report import index, provenance, render
+
+CORPUS = config.get("corpus", "skipworld")
+SCALE = config.get("scale", "demo")
+SEEDS = range(int(config.get("seeds", 1)))
+SYSTEM = "ours_aligned"  # what the study trains; the other systems are read from committed records
+
+RUNS = f"runs/{CORPUS}-{SCALE}"
+PAGES = f"reports/{CORPUS}-{SCALE}"
+RECORD = f"runs/records/{SYSTEM}-{CORPUS}-{SCALE}-{{seed}}.json"
+TITLES = {
+    "01_prepare_data": "The data",
+    "02_train": "Training",
+    "03_image_to_speech": "From image to speech",
+    "04_memory_attention": "What the memory holds",
+    "run_ablation": "The system, measured",
+    "tables": "The tables",
+}
+DATA = f"-p corpus {CORPUS} -p scale {SCALE}"
+MODEL = f"{DATA} -p variant {SYSTEM} -p seed {{seed}}"
+PYTHON = sys.executable
+EXECUTE = "{PYTHON:q} -m skiplib.execute {input[0]} {output[0]} {params.given}"
+
+
+def notebook(name):
+    """What every rule takes: the notebook, and the files of the library that it imports."""
+    path = Path("notebooks", f"{name}.ipynb")
+    return [str(path), *(str(file.relative_to(Path.cwd())) for file in sources(path))]
+
+
+def of_seed(wildcards):
+    return MODEL.format(seed=wildcards.seed)
+
+
+wildcard_constraints:
+    seed=r"\d+",
+
+
+rule study:
+    input:
+        f"{PAGES}/index.html",
+
+
+rule prepare:
+    input:
+        notebook("01_prepare_data"),
+    output:
+        f"{RUNS}/01_prepare_data.ipynb",
+    params:
+        given=DATA,
+    threads: workflow.cores  # every rule: the next one waits, and torch has the machine
+    shell:
+        EXECUTE
+
+
+rule train:
+    input:
+        notebook("02_train"),
+        rules.prepare.output,
+    output:
+        f"{RUNS}/seed{{seed}}/02_train.ipynb",
+    params:
+        given=of_seed,
+    threads: workflow.cores
+    shell:
+        EXECUTE
+
+
+rule image_to_speech:
+    input:
+        notebook("03_image_to_speech"),
+        rules.train.output,
+    output:
+        f"{RUNS}/seed{{seed}}/03_image_to_speech.ipynb",
+    params:
+        given=of_seed,
+    threads: workflow.cores
+    shell:
+        EXECUTE
+
+
+rule memory_attention:
+    input:
+        notebook("04_memory_attention"),
+        rules.train.output,
+    output:
+        f"{RUNS}/seed{{seed}}/04_memory_attention.ipynb",
+    params:
+        given=of_seed,
+    threads: workflow.cores
+    shell:
+        EXECUTE
+
+
+rule evaluate:
+    input:
+        notebook("run_ablation"),
+        rules.train.output,
+    output:
+        f"{RUNS}/seed{{seed}}/run_ablation.ipynb",
+        RECORD,
+    params:
+        given=of_seed,
+    threads: workflow.cores
+    shell:
+        EXECUTE
+
+
+rule tables:
+    input:
+        notebook("tables"),
+        sorted(str(path) for path in Path("reports/records").glob("*.json")),
+        expand(RECORD, seed=SEEDS),
+    output:
+        f"{RUNS}/tables.ipynb",
+    params:
+        given=DATA,
+    threads: workflow.cores
+    shell:
+        EXECUTE
+
+
+rule report:
+    input:
+        rules.prepare.output,
+        expand(f"{RUNS}/seed0/{{name}}.ipynb", name=list(TITLES)[1:-1]),
+        rules.tables.output,
+        code="skiplib/report.py",
+    output:
+        expand(f"{PAGES}/{{name}}.html", name=TITLES),
+        index=f"{PAGES}/index.html",
+    run:
+        pages = dict(zip(TITLES.values(), map(Path, output)))
+        for (title, page), source in zip(pages.items(), map(Path, input)):
+            render(source, page, title, provenance(source))
+        index(pages.items(), Path(output.index), f"The study: {CORPUS}, {SCALE}")

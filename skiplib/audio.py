@@ -1,0 +1,119 @@
+"""Waveform to mel-spectrogram and back (decisions 20), Griffin-Lim included.
+
+A *mel* here is the paper's speech: frames of 80 bands, 12.5 ms apart, scaled to [0, 1].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import torch
+import torchaudio
+from jaxtyping import Float
+from torch import Tensor
+
+from skiplib.config import Audio
+from skiplib.errors import DataError
+
+MAX_SECONDS = 30.0
+
+
+@lru_cache(maxsize=4)
+def _mel_transform(audio: Audio) -> torchaudio.transforms.MelSpectrogram:
+    return torchaudio.transforms.MelSpectrogram(
+        sample_rate=audio.rate,
+        n_fft=audio.fft,
+        win_length=audio.window,
+        hop_length=audio.hop,
+        n_mels=audio.mels,
+        power=1.0,  # magnitudes, as in Tacotron
+        norm="slaney",
+        mel_scale="slaney",
+    )
+
+
+@lru_cache(maxsize=4)
+def _inverse_filters(audio: Audio) -> Float[Tensor, "bins mel"]:
+    return torch.linalg.pinv(_mel_transform(audio).mel_scale.fb.T)
+
+
+def to_mel(wave: Float[Tensor, " samples"], audio: Audio) -> Float[Tensor, "time mel"]:
+    """Mel-spectrogram of a mono waveform at `audio.rate` Hz.
+
+    Raises `DataError` on an empty or non-finite waveform.
+    """
+    if wave.ndim != 1 or wave.numel() == 0:
+        raise DataError(f"a mono waveform with samples is needed, not one of shape {tuple(wave.shape)}")
+    if not torch.isfinite(wave).all():
+        raise DataError("the waveform holds values that are not numbers")
+    wave = torchaudio.functional.preemphasis(wave.float(), audio.preemphasis)
+    magnitude = _mel_transform(audio)(wave).T
+    decibel = 20 * torch.log10(magnitude.clamp_min(1e-5)) - audio.reference_db
+    return ((decibel + audio.range_db) / audio.range_db).clamp(0, 1)
+
+
+def to_waves(
+    mels: Sequence[Float[Tensor, "_ mel"]], audio: Audio, batch: int = 16
+) -> list[Float[Tensor, " _"]]:
+    """Waveforms of mel-spectrograms by pseudo-inverse and Griffin-Lim; the starting phase is seeded."""
+    vocoder = torchaudio.transforms.GriffinLim(
+        n_fft=audio.fft,
+        n_iter=audio.griffin_lim_iterations,
+        win_length=audio.window,
+        hop_length=audio.hop,
+        power=1.0,
+    )
+    waves: list[Tensor] = [torch.zeros(0)] * len(mels)
+    order = sorted(range(len(mels)), key=lambda i: len(mels[i]))  # padding costs time
+    for start in range(0, len(order), batch):
+        rows = order[start : start + batch]
+        padded = torch.nn.utils.rnn.pad_sequence([mels[i].float() for i in rows], batch_first=True)
+        decibel = padded.clamp(0, 1) * audio.range_db - audio.range_db + audio.reference_db
+        magnitude = (_inverse_filters(audio) @ (10 ** (decibel / 20)).mT).clamp_min(1e-8)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            wave = vocoder(magnitude**audio.griffin_lim_power)
+        wave = torchaudio.functional.deemphasis(wave, audio.preemphasis)
+        for row, i in zip(wave, rows, strict=True):
+            kept = row[: max(1, len(mels[i]) - 1) * audio.hop]
+            waves[i] = 0.95 * kept / kept.abs().max().clamp_min(1e-4)
+    return waves
+
+
+def prepare_wave(wave: np.ndarray, rate: int, audio: Audio) -> Float[Tensor, " samples"]:
+    """Any waveform as mono float samples at `audio.rate` Hz: channels are averaged, rates resampled.
+
+    `wave` has shape [samples] or [samples, channels]; integers are scaled to [-1, 1].
+    Raises `DataError` if it is empty, silent, not finite or longer than 30 s.
+    """
+    samples = np.asarray(wave)
+    if np.issubdtype(samples.dtype, np.integer):
+        samples = samples / np.iinfo(samples.dtype).max
+    if samples.ndim == 2:
+        samples = samples.mean(axis=1)
+    if samples.ndim != 1 or samples.size == 0:
+        raise DataError(f"the recording has no samples (shape {np.asarray(wave).shape})")
+    if not np.isfinite(samples).all():
+        raise DataError("the recording holds values that are not numbers")
+    if np.abs(samples).max() < 1e-4:
+        raise DataError("the recording is silent")
+    if samples.size / rate > MAX_SECONDS:
+        raise DataError(f"the recording lasts {samples.size / rate:.1f} s; at most {MAX_SECONDS:.0f} s are taken")
+    tensor = torch.from_numpy(np.ascontiguousarray(samples, dtype=np.float32))
+    return tensor if rate == audio.rate else torchaudio.functional.resample(tensor, rate, audio.rate)
+
+
+def read_wave(path: Path, audio: Audio) -> Float[Tensor, " samples"]:
+    """A recording in any format that libsndfile reads, prepared as `prepare_wave` does.
+
+    Raises `DataError`, naming the file, if it cannot be read or used.
+    """
+    try:
+        samples, rate = soundfile.read(path, dtype="float32")
+        return prepare_wave(samples, rate, audio)
+    except (soundfile.LibsndfileError, DataError) as error:
+        raise DataError(f"{path}: {error}") from error

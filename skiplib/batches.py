@@ -1,0 +1,83 @@
+"""Batches of A and of B, seeded and addressed by the step: a resumed run sees what it would have seen."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from skiplib.config import Experiment
+from skiplib.errors import ConfigError
+from skiplib.objective import BatchA, BatchB, Texts
+from skiplib.prepare import Prepared
+from skiplib.text import encode_batch
+
+WINDOW = 20  # batches of B among which rows are sorted by length, to pad little
+# Lengths are rounded up to these: fewer shapes, and kernels are planned once for each shape.
+CHARACTERS = 8
+FRAMES = 40
+
+
+class Batches:
+    """`batches(step, device)` is the pair of batches of that step, whatever came before.
+
+    Raises `ConfigError` if the batch is larger than a training set.
+    """
+
+    def __init__(self, prepared: Prepared, experiment: Experiment) -> None:
+        self.a, self.b = prepared.a["train"], prepared.b["train"]
+        self.size, self.seed = experiment.optim.batch, experiment.seed
+        if self.size > min(len(self.a.images), len(self.b.sentences)):
+            raise ConfigError(f"optim.batch={self.size} is larger than a training set")
+        self._plan_a = lru_cache(maxsize=2)(self._shuffle_a)
+        self._plan_b = lru_cache(maxsize=2)(self._shuffle_b)
+
+    def __call__(self, step: int, device: torch.device | str = "cpu") -> tuple[BatchA, BatchB]:
+        epoch, place = divmod(step, len(self.a.images) // self.size)
+        rows_a = self._plan_a(epoch)[place]
+        epoch, place = divmod(step, len(self.b.sentences) // self.size)
+        rows_b = self._plan_b(epoch)[place]
+        return self._batch_a(rows_a, step, device), self._batch_b(rows_b, device)
+
+    def _shuffle_a(self, epoch: int) -> np.ndarray:
+        order = np.random.default_rng([self.seed, 0, epoch]).permutation(len(self.a.images))
+        return order[: len(order) // self.size * self.size].reshape(-1, self.size)
+
+    def _shuffle_b(self, epoch: int) -> np.ndarray:
+        random = np.random.default_rng([self.seed, 1, epoch])
+        order = random.permutation(len(self.b.sentences))
+        order = order[: len(order) // self.size * self.size]
+        lengths = self.b.lengths
+        windows = [order[i : i + WINDOW * self.size] for i in range(0, len(order), WINDOW * self.size)]
+        ordered = np.concatenate([w[np.argsort(lengths[w], kind="stable")] for w in windows])
+        return random.permutation(ordered.reshape(-1, self.size))
+
+    def _batch_a(self, rows: np.ndarray, step: int, device: torch.device | str) -> BatchA:
+        random = np.random.default_rng([self.seed, 2, step])
+        first, second = [], []
+        for row in rows:
+            captions = self.a.captions[row]
+            picks = random.choice(len(captions), 2, replace=len(captions) < 2)
+            first.append(captions[picks[0]])
+            second.append(captions[picks[1]])
+        image = torch.from_numpy(self.a.images[rows])
+        return BatchA(image.to(device).float() / 127.5 - 1, texts(first, device), texts(second, device))
+
+    def _batch_b(self, rows: np.ndarray, device: torch.device | str) -> BatchB:
+        mels = [torch.from_numpy(self.b.mel(row).astype(np.float32)) for row in rows]
+        padded = _round_up(torch.nn.utils.rnn.pad_sequence(mels, batch_first=True).mT, FRAMES).mT
+        lengths = torch.tensor([len(mel) for mel in mels])
+        sentences = [self.b.sentences[row] for row in rows]
+        return BatchB(texts(sentences, device), padded.to(device), lengths.to(device))
+
+
+def texts(sentences: list[str], device: torch.device | str = "cpu") -> Texts:
+    """A batch of sentences as the objective takes it."""
+    ids, lengths = encode_batch(sentences)
+    return Texts(_round_up(ids, CHARACTERS).to(device), lengths.to(device))
+
+
+def _round_up(rows: Tensor, multiple: int) -> Tensor:
+    return torch.nn.functional.pad(rows, (0, -rows.shape[-1] % multiple))  # 0 is padding, and silence

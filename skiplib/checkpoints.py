@@ -1,0 +1,81 @@
+"""Checkpoints as safetensors files, written atomically: weights, and what a run needs to go on."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from pydantic import ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from skiplib.config import Experiment
+from skiplib.errors import CheckpointError, SkiplibError
+from skiplib.model import SkipNet
+
+FORMAT = "1"
+TRAINING_CODE = (
+    "audio batches bottleneck decoders encoders losses model objective prepare text training".split()
+)
+
+
+def code_digest() -> str:
+    """SHA-256 of the modules that determine what a training run learns."""
+    here = Path(__file__).parent
+    sources = b"".join((here / f"{name}.py").read_bytes() for name in TRAINING_CODE)
+    return hashlib.sha256(sources).hexdigest()
+
+
+def save(path: Path, tensors: Mapping[str, Tensor], experiment: Experiment, **metadata: object) -> None:
+    """Write tensors with their experiment; the old file stays until the new one is whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    header = {"format": FORMAT, "experiment": experiment.model_dump_json(), "code": code_digest()}
+    header |= {name: str(value) for name, value in metadata.items()}
+    partial = path.with_suffix(f".{os.getpid()}.partial")
+    save_file({name: t.detach().contiguous().cpu() for name, t in tensors.items()}, partial, header)
+    os.replace(partial, path)
+
+
+def read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Tensors and metadata of a checkpoint.
+
+    Raises `CheckpointError` if the file is missing, truncated, a pickle, or of another version.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            if metadata.get("format") != FORMAT:
+                raise CheckpointError(
+                    f"{path} has checkpoint version {metadata.get('format')}, not {FORMAT}: train it again"
+                )
+            return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118
+    except FileNotFoundError as error:
+        raise CheckpointError(f"there is no checkpoint at {path}: train one first (02_train)") from error
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(
+            f"{path} is not a whole safetensors file ({error}); pickled weights are never opened"
+        ) from error
+
+
+def load_model(path: Path) -> SkipNet:
+    """The trained model of a checkpoint, ready to translate.
+
+    Raises `CheckpointError` as `read` does, and if the weights do not fit the experiment they name.
+    """
+    tensors, metadata = read(path)
+    try:
+        model = SkipNet(Experiment.model_validate_json(metadata["experiment"]))
+        weights = {n.removeprefix("model."): t for n, t in tensors.items() if n.startswith("model.")}
+        model.load_state_dict(weights)
+    except (KeyError, ValidationError, RuntimeError, SkiplibError) as error:
+        raise CheckpointError(f"the weights in {path} do not fit the model it names: {error}") from error
+    return model.eval()
+
+
+def model_tensors(model: torch.nn.Module) -> dict[str, Tensor]:
+    """A model's weights under the names that `load_model` reads."""
+    return {f"model.{name}": t for name, t in model.state_dict().items()}

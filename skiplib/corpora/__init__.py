@@ -1,0 +1,69 @@
+"""Where pairs come from: one file a corpus, all answering the same two protocols.
+
+A corpus hands out items one by one and holds no arrays: images and recordings are made or read when
+they are called for. The splits are "train" and "test".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from skiplib.config import Experiment
+from skiplib.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class ImageTextItem:
+    """A pair of A: an image, uint8 [h, w, 3], and its captions; `facts` is what the corpus knows more."""
+
+    id: str
+    captions: tuple[str, ...]
+    image: Callable[[], np.ndarray]
+    facts: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class TextSpeechItem:
+    """A pair of B: a text and its recording, (float32 [samples], samples a second)."""
+
+    id: str
+    text: str
+    waveform: Callable[[], tuple[np.ndarray, int]]
+
+
+@runtime_checkable
+class ImageTextCorpus(Protocol):
+    """What can serve as A."""
+
+    def image_text(self, split: str) -> Iterator[ImageTextItem]: ...
+
+    def image_text_count(self, split: str) -> int: ...
+
+
+@runtime_checkable
+class TextSpeechCorpus(Protocol):
+    """What can serve as B."""
+
+    def text_speech(self, split: str) -> Iterator[TextSpeechItem]: ...
+
+    def text_speech_count(self, split: str) -> int: ...
+
+
+def open_corpus(
+    experiment: Experiment,
+) -> tuple[ImageTextCorpus, TextSpeechCorpus, Iterable[TextSpeechItem]]:
+    """The corpora A and B of an experiment, and the truth: the first caption of each test image, spoken.
+
+    The truth has the ids of the test images; only evaluation may see it. Raises `ConfigError` on an
+    unknown name.
+    """
+    if experiment.corpus == "skipworld":
+        from skiplib.corpora.skipworld import SkipWorld  # a corpus' libraries load only if it is used
+
+        world = SkipWorld(experiment.world, experiment.audio.rate, experiment.image.size)
+        return world, world, world.spoken_captions(experiment.world.test_scenes)
+    raise ConfigError(f"unknown corpus {experiment.corpus!r}; there are: skipworld")

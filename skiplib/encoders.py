@@ -1,0 +1,132 @@
+"""The three modality-specific encoders E (section 3.1): image, text and speech into e in R^512.
+
+Every encoder answers `(state, sequence, mask)`: the vector e that the paper uses, and the steps that
+it came from, which only `speech_decoder.attend=sequence` reads.
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from skiplib.config import Experiment
+from skiplib.text import SYMBOLS
+
+Encoded = tuple[Float[Tensor, "batch code"], Float[Tensor, "batch steps code"], Bool[Tensor, "batch steps"]]
+
+
+def valid(lengths: Int[Tensor, " batch"], steps: int) -> Bool[Tensor, "batch steps"]:
+    """True where a step lies before its row's length."""
+    return torch.arange(steps, device=lengths.device)[None] < lengths[:, None]
+
+
+class ImageEncoder(nn.Module):
+    """Three convolutions (kernel 4, stride 2) with batch norm and ReLU, then max-pooling (decisions 10)."""
+
+    def __init__(self, experiment: Experiment) -> None:
+        super().__init__()
+        options = experiment.image_encoder
+        layers: list[nn.Module] = []
+        for before, after in zip((3, *options.channels), options.channels, strict=False):
+            layers += [nn.Conv2d(before, after, 4, 2, 1, bias=False), nn.BatchNorm2d(after), nn.ReLU()]
+        self.convolutions = nn.Sequential(*layers)
+        last = options.channels[-1]
+        self.cells = 2 if options.pool == "grid" else 1
+        size = last * self.cells**2
+        self.project = nn.Identity() if size == experiment.code else nn.Linear(size, experiment.code)
+        self.project_cell = nn.Identity() if last == experiment.code else nn.Linear(last, experiment.code)
+
+    def forward(self, image: Float[Tensor, "batch 3 height width"]) -> Encoded:
+        """`image` has values in [-1, 1]."""
+        maps = self.convolutions(image)
+        pooled = nn.functional.adaptive_max_pool2d(maps, self.cells)
+        cells = self.project_cell(nn.functional.adaptive_max_pool2d(maps, 4).flatten(2).mT)
+        mask = torch.ones(cells.shape[:2], dtype=torch.bool, device=cells.device)
+        return self.project(pooled.flatten(1)), cells, mask
+
+
+class CBHG(nn.Module):
+    """1-D convolution bank, highway layers and a bidirectional GRU (Wang et al. 2017, section 3.1)."""
+
+    def __init__(self, channels: int, banks: int, highways: int) -> None:
+        super().__init__()
+        self.bank = nn.ModuleList(
+            nn.Conv1d(channels, channels, width, padding="same", bias=False) for width in range(1, banks + 1)
+        )
+        self.bank_norm = nn.BatchNorm1d(channels * banks)
+        self.pool = nn.MaxPool1d(2, stride=1, padding=1)
+        self.project = nn.Conv1d(channels * banks, channels, 3, padding=1, bias=False)
+        self.project_norm = nn.BatchNorm1d(channels)
+        self.close = nn.Conv1d(channels, channels, 3, padding=1, bias=False)
+        self.close_norm = nn.BatchNorm1d(channels)
+        self.highways = nn.ModuleList(nn.Linear(channels, 2 * channels) for _ in range(highways))
+        for layer in self.highways:
+            nn.init.constant_(layer.bias[channels:], -1.0)  # carry the input through at first
+        self.gru = nn.GRU(channels, channels, batch_first=True, bidirectional=True)
+
+    def forward(
+        self, x: Float[Tensor, "batch time channels"], lengths: Int[Tensor, " batch"]
+    ) -> Float[Tensor, "batch time two_channels"]:
+        mask = valid(lengths, x.shape[1])[:, None]  # padding must not reach a valid step
+        inputs = x.mT * mask
+        bank = torch.cat([convolution(inputs) for convolution in self.bank], dim=1)
+        bank = torch.relu(self.bank_norm(bank)) * mask
+        bank = self.pool(bank)[..., : x.shape[1]]
+        projected = torch.relu(self.project_norm(self.project(bank * mask))) * mask
+        y = (inputs + self.close_norm(self.close(projected))).mT
+        for layer in self.highways:
+            value, gate = layer(y).chunk(2, dim=-1)
+            gate = torch.sigmoid(gate)
+            y = gate * torch.relu(value) + (1 - gate) * y
+        packed = pack_padded_sequence(y, lengths.cpu(), batch_first=True, enforce_sorted=False)
+        return pad_packed_sequence(self.gru(packed)[0], batch_first=True, total_length=x.shape[1])[0]
+
+
+class TextEncoder(nn.Module):
+    """Characters, two FC layers, CBHG, mean over the valid characters, FC (decisions 8)."""
+
+    def __init__(self, experiment: Experiment) -> None:
+        super().__init__()
+        options = experiment.text_encoder
+        self.embedding = nn.Embedding(len(SYMBOLS), options.embedding)
+        self.prenet = nn.Sequential(
+            nn.Linear(options.embedding, 2 * options.channels),
+            nn.ReLU(),
+            nn.Dropout(options.dropout),
+            nn.Linear(2 * options.channels, options.channels),
+            nn.ReLU(),
+            nn.Dropout(options.dropout),
+        )
+        self.cbhg = CBHG(options.channels, options.banks, options.highways)
+        self.project = nn.Linear(2 * options.channels, experiment.code)
+
+    def forward(self, ids: Int[Tensor, "batch time"], lengths: Int[Tensor, " batch"]) -> Encoded:
+        steps = self.cbhg(self.prenet(self.embedding(ids)), lengths)
+        mask = valid(lengths, ids.shape[1])
+        mean = (steps * mask[..., None]).sum(1) / lengths[:, None]
+        return self.project(mean), self.project(steps), mask
+
+
+class SpeechEncoder(nn.Module):
+    """Two 3x3 convolutions, 5x80 chunks, a GRU; its last valid state is e (decisions 9)."""
+
+    def __init__(self, experiment: Experiment) -> None:
+        super().__init__()
+        options = experiment.speech_encoder
+        self.chunk = options.chunk
+        self.first = nn.Conv2d(1, options.channels, 3, padding=1)
+        self.second = nn.Conv2d(options.channels, 1, 3, padding=1)
+        self.gru = nn.GRU(options.chunk * experiment.audio.mels, experiment.code, batch_first=True)
+
+    def forward(self, mel: Float[Tensor, "batch time mel"], lengths: Int[Tensor, " batch"]) -> Encoded:
+        mel = nn.functional.pad(mel, (0, 0, 0, -mel.shape[1] % self.chunk))
+        mask = valid(lengths, mel.shape[1])[:, None, :, None]
+        image = (mel[:, None] * mask).contiguous(memory_format=torch.channels_last)
+        maps = self.second(torch.relu(self.first(image)) * mask) * mask
+        chunks = maps.reshape(len(mel), mel.shape[1] // self.chunk, -1)
+        states, _ = self.gru(chunks)
+        steps = (lengths + self.chunk - 1) // self.chunk
+        last = states[torch.arange(len(mel), device=mel.device), steps - 1]
+        return last, states, valid(steps, states.shape[1])

@@ -1,0 +1,266 @@
+"""Running a notebook so that a success is one: papermill, and what papermill does not check.
+
+`python -m skiplib.execute NOTEBOOK OUTPUT -p NAME VALUE ...` refuses parameters that the notebook does
+not declare, shows the notebook's own output as it comes, and leaves OUTPUT only if the last cell of
+the notebook was reached; a run that stopped leaves `OUTPUT`'s name with `.failed` in it.
+
+A notebook does its part with two calls: `check_parameters(globals())` in the first code cell after the
+one tagged `parameters`, and `done()` in its last cell.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import json
+import os
+import re
+import sys
+import time
+from collections.abc import Mapping
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbformat import NotebookNode
+
+from skiplib.errors import ConfigError, SkiplibError
+
+SENTINEL = "skiplib: this notebook ran to its end"
+INJECTED = "# Parameters\n"  # papermill opens the cell that it adds with this line
+ANY = object()  # the default of a parameter whose value is not a literal: any value fits
+REFRESH = 5.0  # seconds between two lines of a progress bar that redraws itself
+
+PACKAGE = Path(__file__).resolve().parent
+
+
+class NotebookError(SkiplibError):
+    """A notebook that stopped before its last cell."""
+
+
+def done() -> None:
+    """The last cell of every notebook: says to `execute` that the notebook ran to its end."""
+    print(SENTINEL)
+
+
+def check_parameters(namespace: Mapping[str, Any]) -> None:
+    """Hold what papermill injected against what the notebook declares; the cell after the parameters.
+
+    `namespace` is the notebook's `globals()`; its `In` holds the cells that ran, so the call needs no
+    second list of the parameters. Without papermill there is nothing to check.
+
+    Raises `ConfigError`, with the list of what exists, on an unknown name or a value of another type.
+    """
+    cells = namespace.get("In", [])
+    for before, injected in pairwise(cells):
+        if injected.startswith(INJECTED):
+            _check(_assigned(injected), _assigned(before))
+            return
+
+
+def declared(notebook: Path) -> dict[str, Any]:
+    """The parameters of a notebook with their defaults: what its cell tagged `parameters` assigns."""
+    for cell in nbformat.read(notebook, as_version=4).cells:
+        if "parameters" in cell.metadata.get("tags", []):
+            return _assigned(cell.source)
+    return {}
+
+
+def execute(
+    notebook: Path, output: Path, parameters: Mapping[str, Any] | None = None, progress: bool = True
+) -> NotebookNode:
+    """Run `notebook` in its own folder and write `output` when, and only when, it reached its last cell.
+
+    Raises `ConfigError` on parameters that the notebook does not declare and `NotebookError` when a
+    cell fails, the kernel dies, or the last cell does not call `done()`.
+    """
+    from nbclient.exceptions import DeadKernelError
+    from papermill import execute_notebook
+    from papermill.exceptions import PapermillExecutionError
+
+    if not notebook.is_file():
+        raise ConfigError(f"there is no notebook {notebook}")
+    if output.suffix != ".ipynb" or output.resolve() == notebook.resolve():
+        raise ConfigError(f"the output must be another .ipynb file than {notebook}, not {output}")
+    parameters = dict(parameters or {})
+    _check(parameters, declared(notebook))
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.unlink(missing_ok=True)  # a success of yesterday says nothing about today
+    running, failed = (output.with_suffix(f".{state}.ipynb") for state in ("running", "failed"))
+    failed.unlink(missing_ok=True)
+    try:
+        result = execute_notebook(
+            str(notebook),
+            str(running.resolve()),
+            parameters=parameters,
+            cwd=str(notebook.parent),
+            kernel_name="python3",  # of this environment, whatever the notebook was last saved with
+            language="python",
+            progress_bar=progress,
+            stdout_file=Lines() if progress else None,
+            stderr_file=Lines() if progress else None,
+            extra_arguments=["--IPKernelApp.log_level=ERROR"],  # else a line about TCP in every run
+        )
+        if not reached_end(result):
+            raise NotebookError(f"{notebook} ended without done() in its last cell")
+    except PapermillExecutionError as error:
+        trace = re.sub(r"\x1b\[[\d;]*m", "", "\n".join(error.traceback))
+        raise NotebookError(f"{trace}\n{notebook} stopped, see {failed}") from error
+    except DeadKernelError as error:
+        raise NotebookError(f"the kernel died (out of memory?) in {notebook}, see {failed}") from error
+    else:
+        running.replace(output)
+        return result
+    finally:
+        if running.exists():
+            running.replace(failed)
+
+
+def reached_end(notebook: NotebookNode) -> bool:
+    """Whether the last cell with code printed the line of `done()`."""
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
+    outputs = cells[-1].outputs if cells else []
+    return any(SENTINEL in output.get("text", "").splitlines() for output in outputs)
+
+
+def sources(notebook: Path) -> list[Path]:
+    """The files of skiplib that a notebook imports, directly or through others, for Snakemake."""
+    cells = nbformat.read(notebook, as_version=4).cells
+    todo = [name for cell in cells if cell.cell_type == "code" for name in _imports(cell.source)]
+    found: set[Path] = set()
+    while todo:
+        path = PACKAGE.parent.joinpath(*todo.pop().split("."))
+        files = sorted(path.glob("*.py")) if path.is_dir() and path != PACKAGE else [path.with_suffix(".py")]
+        for file in files:
+            if file.is_file() and file not in found:
+                found.add(file)
+                todo += _imports(file.read_text(encoding="utf-8"))
+    return sorted(found)
+
+
+class Lines:
+    """A text stream that prints whole lines above papermill's bar, and redrawn lines now and then."""
+
+    def __init__(self) -> None:
+        self.rest, self.drawn = "", 0.0
+
+    def write(self, text: str) -> None:
+        from tqdm import tqdm
+
+        *lines, self.rest = re.split(r"(?<=\n)|(?<=\r)(?!\n)", self.rest + text)
+        for line in lines:
+            now = time.monotonic()
+            if line.endswith("\r") and now - self.drawn < REFRESH:
+                continue
+            self.drawn = now if line.endswith("\r") else self.drawn
+            if line.strip() != SENTINEL and line.strip("\r\n"):
+                tqdm.write(line.rstrip("\r\n"))
+
+    def flush(self) -> None:
+        sys.stdout.flush()
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command line; 0 only for a notebook that reached its last cell."""
+    parser = argparse.ArgumentParser(prog="python -m skiplib.execute", description=__doc__.split("\n")[0])
+    parser.add_argument("notebook", type=Path)
+    parser.add_argument("output", type=Path)
+    parser.add_argument(
+        "-p", dest="parameters", nargs=2, action="append", default=[], metavar=("NAME", "VALUE")
+    )
+    options = parser.parse_args(arguments)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # no notebook waits for an answer from a terminal
+    try:
+        if not options.notebook.is_file():
+            raise ConfigError(f"there is no notebook {options.notebook}")
+        known = declared(options.notebook)
+        execute(
+            options.notebook,
+            options.output,
+            {name: _read(value, known.get(name, "")) for name, value in options.parameters},
+        )
+    except SkiplibError as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 2 if isinstance(error, ConfigError) else 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _assigned(source: str) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for node in ast.parse(source).body:
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        for target in targets:
+            if isinstance(target, ast.Name):
+                values[target.id] = _literal(node.value)
+    return values
+
+
+def _literal(node: ast.expr | None) -> Any:
+    try:
+        return ast.literal_eval(node) if node is not None else ANY
+    except ValueError:
+        return ANY
+
+
+def _check(given: Mapping[str, Any], known: Mapping[str, Any]) -> None:
+    problems = [f"unknown parameter {name!r}" for name in given if name not in known]
+    problems += [
+        f"{name} = {value!r} is {_kind(value)}, and should be {_kind(known[name])}"
+        for name, value in given.items()
+        if name in known and not _fits(value, known[name])
+    ]
+    if problems:
+        there = ", ".join(
+            f"{name} = {default!r}" if default is not ANY else name for name, default in known.items()
+        )
+        raise ConfigError(f"{'; '.join(problems)}. This notebook's parameters: {there or 'none'}")
+
+
+def _fits(value: Any, default: Any) -> bool:
+    if default is None or default is ANY or value is ANY:
+        return True
+    if isinstance(default, float):
+        return type(value) in (int, float)
+    if isinstance(default, tuple):  # papermill has no tuples
+        return isinstance(value, (list, tuple))
+    return type(value) is type(default)
+
+
+def _kind(value: Any) -> str:
+    names = {
+        str: "text",
+        bool: "True or False",
+        int: "a whole number",
+        float: "a number",
+        dict: "a dictionary",
+    }
+    return names.get(type(value), f"a {type(value).__name__}")
+
+
+def _read(text: str, default: Any) -> Any:
+    """The text of a command line as the type of the default; what does not read so stays text."""
+    if isinstance(default, str):
+        return text
+    try:
+        return json.loads(text.lower() if isinstance(default, bool) else text)
+    except ValueError:
+        return text
+
+
+def _imports(source: str) -> list[str]:
+    """Dotted names under skiplib that `source` imports; some of them may be no modules."""
+    lines = [line for line in source.splitlines() if not line.lstrip().startswith(("%", "!"))]
+    names = []
+    for node in ast.walk(ast.parse("\n".join(lines))):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return [name for name in names if name.split(".")[0] == "skiplib"]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

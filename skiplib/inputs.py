@@ -1,0 +1,73 @@
+"""What a user hands in (images of any size and mode, mels) as the tensors that the encoders take."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from PIL import Image, ImageOps
+from torch import Tensor
+
+from skiplib.errors import DataError
+
+
+def image_array(image: Any, size: int) -> np.ndarray:
+    """One picture as uint8 [size, size, 3]: EXIF rotation applied, transparency on white, centre cropped.
+
+    `image`: a PIL image of any mode, or an array [height, width], [height, width, 3 or 4].
+    Raises `DataError` on anything else.
+    """
+    if not isinstance(image, Image.Image):
+        array = np.asarray(image)
+        if array.dtype != np.uint8 or array.ndim not in (2, 3) or 0 in array.shape:
+            raise DataError(f"an image is a PIL image or uint8 [h, w(, 3)], not {array.dtype} {array.shape}")
+        try:
+            image = Image.fromarray(array)
+        except TypeError as error:
+            raise DataError(f"an array of shape {array.shape} is not an image") from error
+    try:
+        image = ImageOps.exif_transpose(image)
+        if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+            rgba = image.convert("RGBA")
+            image = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
+        return np.asarray(ImageOps.fit(image.convert("RGB"), (size, size), Image.Resampling.BOX))
+    except OSError as error:  # PIL reads pixels late: a truncated file shows here
+        raise DataError(f"the image cannot be read: {error}") from error
+
+
+def image_batch(images: Any, size: int) -> Float[Tensor, "batch 3 size size"]:
+    """Pictures as floats in [-1, 1].
+
+    `images`: uint8 [batch, 3, height, width], or a sequence of what `image_array` takes.
+    """
+    if isinstance(images, Tensor | np.ndarray) and images.ndim == 4 and images.shape[1] == 3:
+        pixels = torch.as_tensor(np.array(images))
+        if pixels.dtype != torch.uint8:
+            raise DataError(f"a batch of images is uint8 in 0..255, not {pixels.dtype}")
+        if pixels.shape[2:] == (size, size):
+            return pixels.float() / 127.5 - 1
+        images = [row.permute(1, 2, 0).numpy() for row in pixels]
+    if isinstance(images, Image.Image):
+        raise DataError("a batch of images is needed: put the image in a list")
+    arrays = np.stack([image_array(image, size) for image in images])
+    return torch.from_numpy(arrays).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+def mel_batch(
+    mels: Sequence[Tensor | np.ndarray], bands: int
+) -> tuple[Float[Tensor, "batch time bands"], Int[Tensor, " batch"]]:
+    """Mels padded with silence, and their lengths in frames.
+
+    Raises `DataError` if a mel is empty, of another shape, or not finite.
+    """
+    rows = [torch.as_tensor(np.array(mel, dtype=np.float32)) for mel in mels]
+    for i, row in enumerate(rows):
+        if row.ndim != 2 or row.shape[1] != bands or len(row) == 0:
+            raise DataError(f"mel {i} has shape {tuple(row.shape)}; [time, {bands}] with time > 0 is needed")
+        if not torch.isfinite(row).all():
+            raise DataError(f"mel {i} holds values that are not numbers")
+    lengths = torch.tensor([len(row) for row in rows])
+    return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True), lengths

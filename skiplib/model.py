@@ -1,0 +1,159 @@
+"""The whole network: encoders, T, M, decoders, and `translate` between any two modalities."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from skiplib import text
+from skiplib.bottleneck import (
+    MODALITIES,
+    MemoryFusion,
+    ModalityClassifier,
+    ModalityTransformer,
+    memory_fusion,
+)
+from skiplib.config import Experiment
+from skiplib.decoders import ImageDecoder, SpeechDecoder, TextDecoder
+from skiplib.encoders import Encoded, ImageEncoder, SpeechEncoder, TextEncoder
+from skiplib.errors import ConfigError, DataError
+from skiplib.inputs import image_batch, mel_batch
+
+
+@dataclass(frozen=True)
+class Code:
+    """What the bottleneck makes of a batch: z before the memory, u after it, and what D_spch attends over."""
+
+    z: Float[Tensor, "batch latent"]
+    u: Float[Tensor, "batch latent"]
+    slots: Float[Tensor, "batch slots width"] | None = None
+    mask: Bool[Tensor, "batch slots"] | None = None
+
+    def __getitem__(self, rows: slice) -> Code:
+        pick = lambda value: None if value is None else value[rows]  # noqa: E731
+        return Code(self.z[rows], self.u[rows], pick(self.slots), pick(self.mask))
+
+
+class SkipNet(nn.Module):
+    """E, T, C, M and D of the paper, wired by Eqs. 1-7; `SkipNet(experiment("ours_aligned", "demo"))`.
+
+    Raises `ConfigError` if two switches do not go together.
+    """
+
+    def __init__(self, experiment: Experiment) -> None:
+        super().__init__()
+        self.experiment = experiment
+        attend = experiment.speech_decoder.attend
+        if attend == "slots" and experiment.memory.kind != "attention":
+            raise ConfigError("speech_decoder.attend=slots needs memory.kind=attention")
+        try:
+            self.image_encoder = ImageEncoder(experiment)
+            self.text_encoder = TextEncoder(experiment)
+            self.speech_encoder = SpeechEncoder(experiment)
+            self.transformer = ModalityTransformer(experiment)
+            self.classifier = ModalityClassifier(experiment)
+            self.memory = memory_fusion(experiment)
+            self.image_decoder = ImageDecoder(experiment)
+            self.text_decoder = TextDecoder(experiment)
+            self.speech_decoder = SpeechDecoder(experiment)
+        except ValueError as error:
+            raise ConfigError(str(error)) from error
+
+    def bottleneck(self, encoded: Encoded) -> Code:
+        """T and M over what an encoder answered."""
+        state, steps, mask = encoded
+        z = self.transformer(state)
+        u = self.memory(z)
+        attend = self.experiment.speech_decoder.attend
+        if attend == "heads":
+            return Code(z, u, u.unflatten(-1, (self.experiment.memory.heads, -1)))
+        if attend == "slots":
+            assert isinstance(self.memory, MemoryFusion)
+            weighted = self.memory.attention(z)[..., None] * self.memory.values().transpose(0, 1)
+            return Code(z, u, weighted.transpose(1, 2).flatten(2))
+        if attend == "sequence":
+            return Code(z, u, self.memory(self.transformer(steps)), mask)
+        return Code(z, u)
+
+    @torch.inference_mode()
+    def encode(self, x: Any, source: str, batch: int = 64) -> Code:
+        """The code of images, sentences or mels (as `translate` takes them), evaluated in batches."""
+        self._check(source)
+        encode = {"image": self._encode_images, "text": self._encode_texts, "speech": self._encode_mels}[source]
+        self.eval()
+        parts = [encode(x[i : i + batch]) for i in range(0, len(x), batch)]
+        if not parts:
+            raise DataError("there is nothing to encode")
+        if parts[0].mask is not None:  # steps differ from batch to batch
+            return _join_padded(parts)
+        slots = None if parts[0].slots is None else torch.cat([p.slots for p in parts])
+        return Code(torch.cat([p.z for p in parts]), torch.cat([p.u for p in parts]), slots)
+
+    @torch.inference_mode()
+    def decode(self, code: Code, target: str, batch: int = 64) -> Any:
+        """Images, sentences or mels from a code, evaluated in batches."""
+        self._check(target)
+        self.eval()
+        parts = [code[i : i + batch] for i in range(0, len(code.u), batch)]
+        if target == "image":
+            painted = torch.cat([self.image_decoder(p.u) for p in parts])
+            return ((painted.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+        if target == "text":
+            return [text.decode(row) for p in parts for row in self.text_decoder.generate(p.u).tolist()]
+        return [mel for p in parts for mel in self.speech_decoder.generate(p.u, p.slots, p.mask)]
+
+    def translate(self, x: Any, source: str, target: str, batch: int = 64) -> Any:
+        """A batch of one modality as another (or the same): all nine directions, image to speech among them.
+
+        source, target: "image", "text" or "speech".
+        image: uint8 [batch, 3, height, width], a sequence of PIL images or of [height, width, 3]
+        arrays, any size and mode on the way in; uint8 [batch, 3, size, size] on the way out.
+        text: a list of sentences. speech: a list of mels [time, 80] as `audio.to_mel` gives them.
+
+        Raises `DataError` on input that cannot be used, `ConfigError` on an unknown modality.
+        """
+        self._check(target)
+        return self.decode(self.encode(x, source, batch), target, batch)
+
+    @property
+    def device(self) -> torch.device:
+        return self.text_encoder.embedding.weight.device
+
+    def _check(self, modality: str) -> None:
+        if modality not in MODALITIES:
+            raise ConfigError(f"unknown modality {modality!r}; there are: {', '.join(MODALITIES)}")
+
+    def _encode_images(self, images: Any) -> Code:
+        pixels = image_batch(images, self.experiment.image.size).to(self.device)
+        return self.bottleneck(self.image_encoder(pixels))
+
+    def _encode_texts(self, sentences: Sequence[str]) -> Code:
+        ids, lengths = text.encode_batch(sentences)
+        return self.bottleneck(self.text_encoder(ids.to(self.device), lengths.to(self.device)))
+
+    def _encode_mels(self, mels: Sequence[Tensor | np.ndarray]) -> Code:
+        padded, lengths = mel_batch(mels, self.experiment.audio.mels)
+        return self.bottleneck(self.speech_encoder(padded.to(self.device), lengths.to(self.device)))
+
+
+def _join_padded(parts: list[Code]) -> Code:
+    steps = max(p.slots.shape[1] for p in parts)
+    pad = nn.functional.pad
+    return Code(
+        torch.cat([p.z for p in parts]),
+        torch.cat([p.u for p in parts]),
+        torch.cat([pad(p.slots, (0, 0, 0, steps - p.slots.shape[1])) for p in parts]),
+        torch.cat([pad(p.mask, (0, steps - p.mask.shape[1])) for p in parts]),
+    )
+
+
+def parameter_counts(model: nn.Module) -> dict[str, int]:
+    """How many parameters each part has, and `total`."""
+    counts = {name: sum(p.numel() for p in part.parameters()) for name, part in model.named_children()}
+    return counts | {"total": sum(counts.values())}

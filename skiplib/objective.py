@@ -1,0 +1,147 @@
+"""One step's objective, Eq. 7, from a batch of A and a batch of B, with everything worth watching."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from skiplib import losses
+from skiplib.bottleneck import MemoryFusion, reverse_gradient
+from skiplib.encoders import valid
+from skiplib.model import SkipNet
+
+RAMP = 0.1  # share of the run over which the adversarial term grows to its strength
+
+
+@dataclass  # not frozen: Fabric moves the tensors of a batch in place
+class Texts:
+    ids: Int[Tensor, "batch time"]
+    lengths: Int[Tensor, " batch"]
+
+
+@dataclass  # not frozen: Fabric moves the tensors of a batch in place
+class BatchA:
+    """Image-text pairs: an image, one of its captions, and another caption of the same image."""
+
+    image: Float[Tensor, "batch 3 height width"]
+    text: Texts
+    paraphrase: Texts
+
+
+@dataclass  # not frozen: Fabric moves the tensors of a batch in place
+class BatchB:
+    """Text-speech pairs."""
+
+    text: Texts
+    mel: Float[Tensor, "batch time mel"]
+    lengths: Int[Tensor, " batch"]
+
+
+def objective(
+    model: SkipNet, a: BatchA, b: BatchB, progress: float = 1.0
+) -> tuple[Float[Tensor, ""], dict[str, float]]:
+    """The total loss and its terms by name.
+
+    `progress` in [0, 1] is the share of the run done; the adversarial term waits for its start.
+    A and B need as many pairs each (`losses.classifier_loss`).
+    """
+    options = model.experiment
+    aligned = options.alignment.kind
+    n = len(a.image)
+    texts = join(a.text, b.text, a.paraphrase) if aligned != "none" else join(a.text, b.text)
+    image = model.bottleneck(model.image_encoder(a.image))
+    text = model.bottleneck(model.text_encoder(texts.ids, texts.lengths))
+    speech = model.bottleneck(model.speech_encoder(b.mel, b.lengths))
+    text_a, text_b, other = text[:n], text[n : 2 * n], text[2 * n :]
+
+    # Eqs. 4-6, and D_txt(u_txt) where the pair loss asks for it: all text decodings in one call.
+    codes, targets = [image.u, speech.u], [a.text, b.text]
+    if aligned in ("text_autoencoding", "both"):
+        # u_txt of one caption is decoded as another of the same image: it keeps what they share.
+        codes, targets = [*codes, text_a.u, text_b.u], [*targets, a.paraphrase, b.text]
+    target = join(*targets)
+    scores = model.text_decoder(torch.cat(codes), target.ids)
+    characters = valid(target.lengths, target.ids.shape[1])
+    reduction = options.loss.reduction
+    per_source = [
+        losses.text_loss(scores[i : i + n], target.ids[i : i + n], characters[i : i + n], reduction)
+        for i in range(0, len(target.ids), n)
+    ]
+    spoken, stop = model.speech_decoder(text_b.u, b.mel, text_b.slots, text_b.mask)
+    terms = {
+        "image": options.loss.image * losses.image_loss(model.image_decoder(text_a.u), a.image, reduction),
+        "speech": options.loss.speech
+        * losses.speech_loss(spoken, b.mel, valid(b.lengths, b.mel.shape[1]), reduction),
+        "stop": losses.stop_loss(stop, b.lengths, options.speech_decoder.chunk),
+        "image_to_text": options.loss.text * per_source[0],
+        "speech_to_text": options.loss.text * per_source[1],
+    }
+    weight = options.alignment.weight
+    if aligned in ("text_autoencoding", "both"):
+        terms["text_to_text"] = weight * (per_source[2] + per_source[3])
+    pairs = [(image.u, text_a.u), (speech.u, text_b.u), (text_a.u, other.u)]
+    if aligned in ("contrastive", "both"):
+        temperature = options.alignment.temperature
+        terms["contrastive"] = weight * sum(losses.contrastive_loss(x, y, temperature) for x, y in pairs)
+    if aligned == "l2":
+        terms["distance"] = weight * sum(losses.distance_loss(x, y) for x, y in pairs)
+
+    watched: dict[str, Tensor] = {}
+    if options.adversarial.strength:
+        # every modality once more where the term may not reach the encoders
+        if options.adversarial.reach == "transformer":
+            encoders = [(model.image_encoder, (a.image,)), (model.speech_encoder, (b.mel, b.lengths))]
+            z_image, z_speech = (model.transformer(e(*x)[0].detach()) for e, x in encoders)
+        else:
+            z_image, z_speech = image.z, speech.z
+        adversarial, watched = _adversarial(model, z_image, z_speech, text.z[: 2 * n], progress)
+        terms |= adversarial
+    if isinstance(model.memory, MemoryFusion):
+        watched |= memory_use(model.memory, torch.cat([image.z, text.z, speech.z]).detach())
+    total = torch.stack([term.float() for term in terms.values()]).sum()
+    return total, {name: float(value.detach()) for name, value in (terms | watched).items()}
+
+
+def _adversarial(
+    model: SkipNet, image: Tensor, speech: Tensor, text: Tensor, progress: float
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """L_C for C alone, and L_T and the reversed L_C for T through a frozen C; z_txt is the anchor."""
+    options = model.experiment.adversarial
+    z = torch.cat([image, text, speech])
+    n = len(image)
+    modality = torch.tensor([losses.IMAGE, losses.TEXT, losses.TEXT, losses.SPEECH], device=z.device)
+    modality = modality.repeat_interleave(n)
+    scores = model.classifier(z.detach())
+    terms = {"classifier": losses.classifier_loss(scores, modality)}
+    grown = min(1.0, max(0.0, (progress - options.start) / RAMP)) if progress < 1 else 1.0
+    if grown:
+        frozen = {name: p.detach() for name, p in model.classifier.named_parameters()}
+        sees = lambda x: torch.func.functional_call(model.classifier, frozen, (x,))  # noqa: E731
+        strength = options.strength * grown
+        if options.form in ("both", "text"):
+            terms["transformer"] = strength * losses.transformer_loss(sees(image), sees(speech))
+        if options.form in ("both", "reversal"):
+            anchored = torch.cat([image, text.detach(), speech])
+            terms["reversal"] = strength * losses.classifier_loss(sees(reverse_gradient(anchored)), modality)
+    accuracy = (scores.argmax(-1) == modality).float().mean()
+    return terms, {"classifier_accuracy": accuracy}
+
+
+def memory_use(memory: MemoryFusion, z: Float[Tensor, "batch latent"]) -> dict[str, Tensor]:
+    """`memory_entropy`: mean entropy of a read, 0 (one slot) to 1 (all alike); `memory_slots_used`:
+    share of slots that some read of the batch gives more than a tenth."""
+    with torch.no_grad():
+        attention = memory.attention(z)
+        entropy = -(attention * attention.clamp_min(1e-9).log()).sum(-1).mean()
+        used = (attention.amax(0) > 0.1).any(0).float().mean()
+    return {"memory_entropy": entropy / torch.log(torch.tensor(attention.shape[-1])), "memory_slots_used": used}
+
+
+def join(*parts: Texts) -> Texts:
+    """Several batches of sentences as one, padded to the longest."""
+    time = max(p.ids.shape[1] for p in parts)
+    ids = [nn.functional.pad(p.ids, (0, time - p.ids.shape[1])) for p in parts]
+    return Texts(torch.cat(ids), torch.cat([p.lengths for p in parts]))

@@ -1,0 +1,105 @@
+"""What a code tells, and whether two codes of one pair meet: a fresh classifier, and retrieval."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import nn
+from torch.nn.functional import cross_entropy
+
+from skiplib.errors import DataError
+from skiplib.scores import ItemScores
+
+HIDDEN = 128
+BATCH = 128
+STEPS = 600  # of the probe
+RATE = 0.002
+TINY = 1e-8
+
+Codes = Float[np.ndarray, "n d"]
+
+
+def modality_probe(
+    z_train: Codes,
+    y_train: Int[np.ndarray, " n"],
+    z_test: Float[np.ndarray, "m d"],
+    y_test: Int[np.ndarray, " m"],
+    classes: int = 3,
+    seed: int = 0,
+) -> ItemScores:
+    """Accuracy on test codes of a fresh two-layer classifier of modalities; 1 / classes is chance.
+
+    The training's own classifier may have been fooled by z, or have lagged behind; a fresh one tells
+    what is left to find. Codes are standardised by the training set.
+
+    Raises `DataError` if codes are not finite, or there are none.
+    """
+    if not len(z_train) or not len(z_test) or not (np.isfinite(z_train).all() and np.isfinite(z_test).all()):
+        raise DataError("a probe needs finite codes, for training and for the test")
+    mean, spread = z_train.mean(axis=0), z_train.std(axis=0) + TINY
+    train, test = (torch.from_numpy((z - mean) / spread).float() for z in (z_train, z_test))
+    targets = torch.from_numpy(y_train).long()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        probe = nn.Sequential(nn.Linear(train.shape[1], HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, classes))
+    rng = np.random.default_rng(seed)
+    optimiser = torch.optim.AdamW(probe.parameters(), RATE, weight_decay=0.01)
+    for _ in range(STEPS):
+        rows = rng.integers(len(train), size=min(BATCH, len(train)))
+        loss = cross_entropy(probe(train[rows]), targets[rows])
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    with torch.inference_mode():
+        right = probe(test).argmax(dim=1).numpy() == y_test
+    return ItemScores(right.astype(np.float64), np.ones(len(right)))
+
+
+def centred_cosine(first: Codes, second: Codes) -> Float[np.ndarray, " n"]:
+    """Cosine of each pair of rows, each side centred on its own mean, as modalities sit apart.
+
+    Raises `DataError` if the two do not have the same shape.
+    """
+    a, b = _units(first, second)
+    return (a * b).sum(axis=1)
+
+
+def retrieval_r1(
+    queries: Codes, keys: Codes, pool: int = 100, seed: int = 0, texts: Sequence[str] | None = None
+) -> ItemScores:
+    """Whether a query's own key is strictly the nearest by mean-centred cosine among `pool` candidates.
+
+    The other candidates are drawn from the keys of different `texts` (of the other rows if None), all
+    of them where they are fewer; chance is 1 / pool. Strictly: where codes collapse, none is found.
+
+    Raises `DataError` if shapes differ, or a query has no other candidate.
+    """
+    a, b = _units(queries, keys)
+    names = np.arange(len(b)) if texts is None else np.unique(list(texts), return_inverse=True)[1]
+    if len(names) != len(b):
+        raise DataError(f"{len(names)} texts for {len(b)} keys: they go in pairs")
+    similarity = a @ b.T  # [n, n]
+    rng = np.random.default_rng(seed)
+    found = np.zeros(len(a))
+    for i, row in enumerate(similarity):
+        # one of each other text, in random order: the candidates are all different
+        order = rng.permutation(len(b))
+        others = order[np.unique(names[order], return_index=True)[1]]
+        others = rng.permutation(others[names[others] != names[i]])[: pool - 1]
+        if not len(others):
+            raise DataError("retrieval needs candidates: two different texts or more, and a pool of two")
+        found[i] = row[i] > row[others].max() + TINY
+    return ItemScores(found, np.ones(len(a)))
+
+
+def _units(first: Codes, second: Codes) -> tuple[np.ndarray, np.ndarray]:
+    if first.shape != second.shape or not len(first):
+        raise DataError(f"codes come in pairs, not {first.shape} and {second.shape}")
+    sides = []
+    for side in (first, second):
+        centred = side.astype(np.float64) - side.mean(axis=0, dtype=np.float64)
+        sides.append(centred / (np.linalg.norm(centred, axis=1, keepdims=True) + TINY))
+    return sides[0], sides[1]

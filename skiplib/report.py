@@ -1,0 +1,268 @@
+"""An executed notebook as one HTML file that reads offline: sound, pictures and formulas inside.
+
+Nothing is fetched: formulas become MathML, controls that need a running kernel become a line that says
+so, code is folded away, and a page that would still load something from elsewhere is refused.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import os
+import re
+import subprocess
+from collections.abc import Iterable, Mapping
+from html import escape
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import numpy as np
+from jaxtyping import Float
+
+from skiplib.errors import DataError, SkiplibError
+
+LIMIT = 10_000_000  # bytes of a page
+BLOCK = 65_536  # samples written at once: libsndfile's Vorbis encoder overflows its stack on long ones
+OPUS_RATES = (8_000, 12_000, 16_000, 24_000, 48_000)  # Hz
+WIDGET = "application/vnd.jupyter.widget-view+json"
+CONTROL = "<p class='note'>An interactive control: open the notebook in JupyterLab to use it.</p>"
+
+STYLE = """
+body { font: 16px/1.55 system-ui, sans-serif; color: #1d232a; background: #fff; margin: 0; }
+main, footer, nav { max-width: 62rem; margin: 0 auto; padding: 0 1.2rem; }
+nav { padding-top: 1rem; }
+main { padding-bottom: 2rem; }
+h1, h2, h3 { line-height: 1.25; }
+a { color: #0b57a4; }
+img, svg, video { max-width: 100%; height: auto; }
+audio { vertical-align: middle; max-width: 100%; }
+pre, code { font: 13.5px/1.45 ui-monospace, monospace; }
+pre { overflow-x: auto; margin: .4rem 0; }
+.cell { margin: .7rem 0; }
+.output { overflow-x: auto; }
+.output_stderr { color: #6b4a00; }
+.output_error { color: #8c1d18; }
+details.code > summary { cursor: pointer; color: #5b6570; font-size: .85rem; }
+details.code .highlight { background: #f5f6f8; padding: .3rem .8rem; border-radius: 4px; }
+table { border-collapse: collapse; font-size: .92rem; }
+th, td { padding: .25rem .7rem; text-align: right; border-bottom: 1px solid #e3e6ea; }
+.note { color: #5b6570; font-style: italic; }
+footer { border-top: 1px solid #ccd2d8; color: #454e57; font-size: .85rem; padding-bottom: 2rem; }
+footer dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1rem; }
+footer dd { margin: 0; overflow-wrap: anywhere; }
+"""
+
+POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
+    "img-src data:; media-src data:; font-src data:"
+)
+
+TOGGLE = "document.querySelectorAll('details.code').forEach(d => d.open = !d.open)"
+
+TEMPLATE = """
+{%- extends 'index.html.j2' -%}
+{% block in_prompt %}{% endblock %}
+{% block input_group %}<details class="code"><summary>show code</summary>{{ super() }}</details>{% endblock %}
+{% block data_javascript %}{% endblock %}
+"""
+
+
+def encode_audio(wave: Float[np.ndarray, " samples"], rate: int) -> bytes:
+    """A mono wave of `rate` Hz in an Ogg file: Opus, a tenth of 16-bit WAV, or Vorbis at rates Opus lacks.
+
+    Raises `DataError` when the wave is empty, not mono or not finite.
+    """
+    import soundfile
+
+    if wave.ndim != 1 or not wave.size or not np.isfinite(wave).all():
+        raise DataError(f"audio to play must be one row of finite samples, not of shape {wave.shape}")
+    clipped = np.clip(wave, -1.0, 1.0).astype(np.float32)
+    buffer = io.BytesIO()
+    codec = "OPUS" if rate in OPUS_RATES else "VORBIS"
+    with soundfile.SoundFile(buffer, "w", rate, 1, codec, format="OGG") as file:
+        for start in range(0, clipped.size, BLOCK):
+            file.write(clipped[start : start + BLOCK])
+    return buffer.getvalue()
+
+
+def audio_html(wave: Float[np.ndarray, " samples"], rate: int, label: str = "") -> str:
+    """An `<audio>` element that carries its own sound; `label` is read to who cannot see the page."""
+    data = base64.b64encode(encode_audio(wave, rate)).decode("ascii")
+    name = f' aria-label="{escape(label)}"' if label else ""
+    return f'<audio controls preload="none"{name} src="data:audio/ogg;base64,{data}"></audio>'
+
+
+def render(notebook_path: Path, html_path: Path, title: str, footer: Mapping[str, Any]) -> None:
+    """Write the executed notebook as one HTML page; `footer` says where it comes from.
+
+    Raises `SkiplibError` when the page is over 10 MB or would load something from elsewhere.
+    """
+    from nbconvert import HTMLExporter
+    from nbconvert.preprocessors import CoalesceStreamsPreprocessor
+    from traitlets.config import Config
+
+    notebook = nbformat.read(notebook_path, as_version=4)
+    notebook.metadata.pop("widgets", None)
+    for cell in notebook.cells:
+        if cell.cell_type != "code":
+            continue
+        cell.outputs = [_offline(output) for output in cell.outputs if not _is_sentinel(output)]
+    exporter = HTMLExporter(template_name="basic", config=Config(HTMLExporter={"embed_images": True}))
+    exporter.raw_template = TEMPLATE
+    exporter.exclude_output_prompt = True
+    exporter.exclude_anchor_links = True
+    exporter.register_preprocessor(CoalesceStreamsPreprocessor, enabled=True)  # a bar's last state only
+    exporter.register_filter("markdown2html", _markdown(notebook_path.parent))
+    body, _ = exporter.from_notebook_node(notebook)
+    if '<details class="code">' in body:
+        body = f'<p><button onclick="{TOGGLE}">show all code</button></p>\n{body}'
+    _write(html_path, title, body, footer)
+
+
+def index(
+    pages: Iterable[tuple[str, Path]],
+    html_path: Path,
+    title: str = "The study",
+    footer: Mapping[str, Any] | None = None,
+) -> None:
+    """Write a page that links to `pages`, each a title and the path of its HTML."""
+    lines = [
+        f'<li><a href="{escape(os.path.relpath(path, html_path.parent))}">{escape(name)}</a></li>'
+        for name, path in pages
+    ]
+    _write(html_path, title, f"<h1>{escape(title)}</h1>\n<ul>{''.join(lines)}</ul>", footer or {})
+
+
+def loads(html: str) -> list[str]:
+    """What a page would fetch, everything but its own `data:`; links to click are no loads."""
+    finder = _Loads()
+    finder.feed(html)
+    styles = re.findall(r"url\(\s*['\"]?(?!data:|#)([^)'\"]+)", " ".join(finder.styles))
+    return [*finder.found, *styles, *re.findall(r"@import\s+['\"]([^'\"]+)", " ".join(finder.styles))]
+
+
+def provenance(notebook_path: Path) -> dict[str, str]:
+    """What papermill wrote into an executed notebook, and the commit that it was rendered at."""
+    papermill = nbformat.read(notebook_path, as_version=4).metadata.get("papermill", {})
+    facts = {
+        "notebook": notebook_path.name,
+        "parameters": json.dumps(papermill.get("parameters", {})),
+        "run at": str(papermill.get("start_time", "unknown"))[:19],
+        "seconds": f"{papermill.get('duration') or 0:.0f}",
+        "commit": _commit(),
+    }
+    return {name: value for name, value in facts.items() if value}
+
+
+class _Loads(HTMLParser):
+    """Collects the addresses in attributes that a browser follows by itself, and all style text."""
+
+    ATTRIBUTES = ("src", "srcset", "poster", "data", "background", "href", "xlink:href")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self.styles: list[str] = []
+        self.inside = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.inside = tag
+        for name, value in attrs:
+            if name == "style":
+                self.styles.append(value or "")
+            follows = name in self.ATTRIBUTES and tag not in ("a", "area")
+            if follows and value and not value.startswith(("data:", "#")):
+                self.found.append(value)
+
+    def handle_endtag(self, tag: str) -> None:
+        self.inside = ""
+
+    def handle_data(self, data: str) -> None:
+        if self.inside == "style":
+            self.styles.append(data)
+
+
+def _write(html_path: Path, title: str, body: str, footer: Mapping[str, Any]) -> None:
+    from pygments.formatters import HtmlFormatter
+
+    facts = "".join(f"<dt>{escape(str(k))}</dt><dd>{escape(str(v))}</dd>" for k, v in footer.items())
+    page = (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{escape(title)}</title>\n"
+        f"<style>{STYLE}{HtmlFormatter().get_style_defs('.highlight')}</style>\n</head>\n"
+        f"<body>\n<main>\n{body}\n</main>\n<footer><dl>{facts}</dl></footer>\n</body>\n</html>\n"
+    )
+    if fetched := loads(page):
+        raise SkiplibError(f"{html_path} would load from elsewhere: {', '.join(sorted(set(fetched))[:5])}")
+    data = page.encode("utf-8")
+    if len(data) > LIMIT:
+        raise SkiplibError(f"{html_path} would be {len(data) / 1e6:.1f} MB; the most is {LIMIT / 1e6:.0f} MB")
+    html_path.parent.mkdir(parents=True, exist_ok=True)
+    partial = html_path.with_name(f".{html_path.name}.partial")
+    partial.write_bytes(data)
+    partial.replace(html_path)
+
+
+def _markdown(folder: Path) -> Any:
+    """The filter from Markdown to HTML, with formulas as MathML and pictures beside the notebook inside."""
+    from jinja2 import pass_context
+    from latex2mathml.converter import convert
+    from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+
+    def formula(latex: str, display: str) -> str:
+        try:
+            return convert(latex.strip(), display=display)
+        except Exception:  # latex2mathml names no base class; the formula stays as it was written
+            return f"<code>{escape(latex)}</code>"
+
+    class Renderer(IPythonRenderer):
+        def block_math(self, body: str) -> str:
+            return formula(body, "block")
+
+        def inline_math(self, body: str) -> str:
+            return formula(body, "inline")
+
+        def latex_environment(self, name: str, body: str) -> str:
+            return self.block_math(f"\\begin{{{name}}}{body}\\end{{{name}}}")
+
+    @pass_context
+    def markdown(context: Any, source: str) -> str:
+        attachments = context.get("cell", {}).get("attachments", {})
+        renderer = Renderer(
+            escape=False,
+            embed_images=True,
+            exclude_anchor_links=True,
+            path=str(folder),
+            attachments=attachments,
+        )
+        return MarkdownWithMath(renderer=renderer).render(source)
+
+    return markdown
+
+
+def _offline(output: Any) -> Any:
+    if WIDGET in output.get("data", {}):
+        output.data.pop(WIDGET)
+        if set(output.data) <= {"text/plain"}:
+            output.data = nbformat.from_dict({"text/html": CONTROL})
+    return output
+
+
+def _is_sentinel(output: Any) -> bool:
+    from skiplib.execute import SENTINEL
+
+    return str(output.get("text", "")).strip() == SENTINEL
+
+
+def _commit() -> str:
+    try:
+        git = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
+        folder = Path(__file__).resolve().parent
+        return subprocess.run(git, cwd=folder, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return ""

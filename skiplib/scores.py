@@ -1,0 +1,92 @@
+"""Scores kept per item, so that any of them can be resampled, and the intervals that come of it.
+
+`.value` is the number that a table shows, `.take(items)` the same of some of the items: that is all a
+bootstrap needs to know of a metric.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from nltk.translate.bleu_score import brevity_penalty
+
+from skiplib.errors import DataError
+
+
+@dataclass(frozen=True)
+class ItemScores:
+    """A ratio of sums over items: both arrays have shape [items]; NaN where there was nothing to score."""
+
+    numerator: np.ndarray
+    denominator: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.numerator)
+
+    @property
+    def value(self) -> float:
+        total = self.denominator.sum()
+        return float(self.numerator.sum() / total) if total else float("nan")
+
+    def take(self, items: np.ndarray) -> ItemScores:
+        return ItemScores(self.numerator[items], self.denominator[items])
+
+
+@dataclass(frozen=True)
+class BleuScores:
+    """What corpus BLEU (Papineni et al. 2002) is made of.
+
+    `matches` and `totals`, [items, 4], count 1- to 4-grams; `lengths` and `closest`, [items], are
+    those of the hypothesis and of the reference closest in length; `order` is the n of BLEU-n.
+    """
+
+    matches: np.ndarray
+    totals: np.ndarray
+    lengths: np.ndarray
+    closest: np.ndarray
+    order: int = 4
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    @property
+    def value(self) -> float:
+        """0-100, without smoothing: 0 where no n-gram of some order matches."""
+        matches = self.matches[:, : self.order].sum(axis=0)
+        if not len(self) or not matches.all():
+            return 0.0
+        precisions = matches / self.totals[:, : self.order].sum(axis=0)
+        penalty = brevity_penalty(int(self.closest.sum()), int(self.lengths.sum()))
+        return float(100 * penalty * np.exp(np.log(precisions).mean()))
+
+    def take(self, items: np.ndarray) -> BleuScores:
+        rows = (self.matches[items], self.totals[items], self.lengths[items], self.closest[items])
+        return BleuScores(*rows, order=self.order)
+
+
+Scores = ItemScores | BleuScores
+
+
+def bootstrap(scores: Scores, n: int = 1000, seed: int = 0) -> tuple[float, float]:
+    """The 95% percentile interval of `scores.value` over `n` resamplings of the items."""
+    return stratified_bootstrap([scores], n, seed)
+
+
+def stratified_bootstrap(runs: Sequence[Scores], n: int = 1000, seed: int = 0) -> tuple[float, float]:
+    """The 95% percentile interval of the mean over runs, one a seed: runs resampled, then their items.
+
+    Raises `DataError` if there is no run, or one without items.
+    """
+    if not runs or not all(len(run) for run in runs):
+        raise DataError("nothing to resample: every run needs a scored item")
+    rng = np.random.default_rng(seed)
+    means = np.empty(n)
+    for i in range(n):
+        drawn = [runs[j] for j in rng.integers(len(runs), size=len(runs))]
+        means[i] = np.mean([run.take(rng.integers(len(run), size=len(run))).value for run in drawn])
+    if np.isnan(means).all():
+        return float("nan"), float("nan")
+    low, high = np.nanpercentile(means, [2.5, 97.5])
+    return float(low), float(high)

@@ -1,0 +1,180 @@
+"""One training loop, on Lightning Fabric: schedule, clipping, log, checkpoints each minute, resuming."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import time
+from pathlib import Path
+
+import pandas as pd
+import torch
+from lightning.fabric import Fabric
+from lightning.fabric.utilities.seed import seed_everything
+from torch import Tensor, nn
+from tqdm.auto import tqdm
+
+from skiplib import checkpoints
+from skiplib.batches import Batches
+from skiplib.config import Experiment, Optim
+from skiplib.errors import CheckpointError, TrainingError
+from skiplib.model import SkipNet
+from skiplib.objective import BatchA, BatchB, objective
+from skiplib.prepare import Prepared
+
+log = logging.getLogger(__name__)
+CHECKPOINT_SECONDS = 60.0
+LOG_STEPS = 20
+FINAL, RESUME, LOG = "model.safetensors", "resume.safetensors", "log.jsonl"
+
+
+class Step(nn.Module):
+    """The objective as a module, so that Fabric wraps its precision and devices around it."""
+
+    def __init__(self, model: SkipNet) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, a: BatchA, b: BatchB, progress: float) -> tuple[Tensor, dict[str, float]]:
+        return objective(self.model, a, b, progress)
+
+
+def learning_rate(optim: Optim, step: int) -> float:
+    """Rate at a step: warm-up to the peak (at most a tenth of the run), then the schedule."""
+    warmup = max(1, min(optim.warmup, optim.steps // 10))
+    if optim.schedule == "constant":
+        return optim.rate
+    if step < warmup:
+        return optim.rate * (step + 1) / warmup
+    if optim.schedule == "noam":
+        return optim.rate * math.sqrt(warmup / (step + 1))
+    share = (step - warmup) / max(1, optim.steps - warmup)
+    return optim.rate * (0.01 + 0.99 * (1 + math.cos(math.pi * share)) / 2)
+
+
+def precision(optim: Optim) -> str:
+    """`auto` is bfloat16 where the processor multiplies it fast, and float32 elsewhere."""
+    if optim.precision != "auto":
+        return optim.precision
+    if torch.cuda.is_available():
+        return "bf16-mixed" if torch.cuda.is_bf16_supported() else "32-true"
+    return "bf16-mixed" if torch.cpu._is_avx512_bf16_supported() else "32-true"
+
+
+def train(experiment: Experiment, prepared: Prepared, folder: Path) -> tuple[SkipNet, float]:
+    """The trained model and the seconds its training took; a finished run is not trained again.
+
+    An interrupted run goes on from its last checkpoint, at most a minute back. A checkpoint of another
+    experiment, or made by other code, is not used.
+
+    Raises `TrainingError` if the loss stops being a number.
+    """
+    finished = _usable(folder / FINAL, experiment)
+    if finished is not None:
+        return checkpoints.load_model(folder / FINAL).eval(), float(finished[1]["seconds"])
+    fabric = Fabric(accelerator="auto", devices=1, precision=precision(experiment.optim))
+    fabric.launch()
+    seed_everything(experiment.seed, verbose=False)
+    model = SkipNet(experiment)
+    optimiser = _optimiser(model, experiment)
+    step_module, wrapped = fabric.setup(Step(model), optimiser)
+    start, seconds = _resume(folder, experiment, model, optimiser)
+    batches = Batches(prepared, experiment)
+    steps = experiment.optim.steps
+
+    def save(path: Path, step: int, resumable: bool) -> None:
+        tensors = checkpoints.model_tensors(model)
+        if resumable:
+            tensors |= _optimiser_tensors(optimiser) | {"rng": torch.get_rng_state()}
+        checkpoints.save(path, tensors, experiment, step=step, seconds=seconds + time.monotonic() - begun)
+
+    begun = saved = time.monotonic()
+    model.train()
+    bar = tqdm(range(start, steps), initial=start, total=steps, desc=experiment.variant, mininterval=2)
+    for step in bar:
+        a, b = batches(step, fabric.device)
+        rate = learning_rate(experiment.optim, step)
+        for group in optimiser.param_groups:
+            group["lr"] = rate * group["relative"]
+        total, terms = step_module(a, b, step / steps)
+        if not torch.isfinite(total):
+            raise TrainingError(f"the loss is {total.item()} at step {step} of {experiment.variant}: {terms}")
+        wrapped.zero_grad()
+        fabric.backward(total)
+        norm = fabric.clip_gradients(step_module, wrapped, max_norm=experiment.optim.clip)
+        wrapped.step()
+        if step % LOG_STEPS == 0 or step == steps - 1:
+            row = {"step": step, "seconds": seconds + time.monotonic() - begun, "rate": rate}
+            _append(folder / LOG, row | {"total": total.item(), "gradient_norm": float(norm)} | terms)
+            bar.set_postfix(loss=f"{total.item():.3f}", refresh=False)
+        if time.monotonic() - saved > CHECKPOINT_SECONDS:
+            save(folder / RESUME, step + 1, resumable=True)
+            saved = time.monotonic()
+    save(folder / FINAL, steps, resumable=False)
+    (folder / RESUME).unlink(missing_ok=True)
+    return model.eval(), seconds + time.monotonic() - begun
+
+
+def read_log(folder: Path) -> pd.DataFrame:
+    """The training log of a run: a row every 20 steps, a column for each term."""
+    return pd.read_json(folder / LOG, lines=True)
+
+
+def _optimiser(model: SkipNet, experiment: Experiment) -> torch.optim.Adam:
+    judge = list(model.classifier.parameters())
+    ids = {id(p) for p in judge}
+    rest = [p for p in model.parameters() if id(p) not in ids]
+    groups = [
+        {"params": rest, "relative": 1.0},
+        {"params": judge, "relative": experiment.adversarial.classifier_rate},
+    ]
+    return torch.optim.Adam(groups, lr=experiment.optim.rate)
+
+
+def _optimiser_tensors(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
+    state = optimiser.state_dict()["state"]
+    return {f"optimiser.{i}.{name}": t for i, values in state.items() for name, t in values.items()}
+
+
+def _usable(path: Path, experiment: Experiment) -> tuple[dict[str, Tensor], dict[str, str]] | None:
+    if not path.exists():
+        return None
+    try:
+        tensors, metadata = checkpoints.read(path)
+    except CheckpointError as error:
+        log.warning("%s; it is not used", error)
+        return None
+    if metadata["experiment"] != experiment.model_dump_json() or metadata["code"] != checkpoints.code_digest():
+        log.warning("%s belongs to another experiment or other code; it is not used", path)
+        return None
+    return tensors, metadata
+
+
+def _resume(folder: Path, experiment: Experiment, model: SkipNet, optimiser: torch.optim.Adam) -> tuple[int, float]:
+    """Where to go on, and the seconds spent before; the log loses what will be done again."""
+    found = _usable(folder / RESUME, experiment)
+    folder.mkdir(parents=True, exist_ok=True)
+    if found is None:
+        (folder / LOG).unlink(missing_ok=True)
+        return 0, 0.0
+    tensors, metadata = found
+    model.load_state_dict({n.removeprefix("model."): t for n, t in tensors.items() if n.startswith("model.")})
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        if name.startswith("optimiser."):
+            _, i, key = name.split(".")
+            state.setdefault(int(i), {})[key] = tensor
+    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+    torch.set_rng_state(tensors["rng"])
+    step = int(metadata["step"])
+    lines = (folder / LOG).read_text().splitlines() if (folder / LOG).exists() else []
+    kept = [line for line in lines if json.loads(line)["step"] < step]
+    (folder / LOG).write_text("".join(f"{line}\n" for line in kept))
+    log.info("going on from step %d", step)
+    return step, float(metadata["seconds"])
+
+
+def _append(path: Path, row: dict[str, float]) -> None:
+    with path.open("a") as file:
+        file.write(json.dumps({k: round(v, 6) for k, v in row.items()}) + "\n")

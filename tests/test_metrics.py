@@ -1,0 +1,191 @@
+"""Metrics against slow literal references, and as properties."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from skiplib import metrics
+from skiplib.errors import DataError
+from skiplib.scores import ItemScores, bootstrap, stratified_bootstrap
+
+WORDS = ("red", "blue", "circle", "square", "above", "big")
+sentences = st.lists(st.sampled_from(WORDS), min_size=1, max_size=8).map(" ".join)
+heard = st.lists(st.sampled_from(WORDS), max_size=8).map(" ".join)
+many = settings(max_examples=60, deadline=None)
+
+
+@dataclass(frozen=True)
+class Said:
+    content: tuple[Any, ...]
+    facts: tuple[Any, ...] = ()
+
+
+said = st.lists(st.sampled_from(WORDS), max_size=6).map(lambda words: Said(tuple(words), tuple(words)))
+
+
+def edits(a: list[str], b: list[str]) -> int:
+    """Levenshtein's distance by its definition."""
+    if not a or not b:
+        return len(a) + len(b)
+    if a[0] == b[0]:
+        return edits(a[1:], b[1:])
+    return 1 + min(edits(a[1:], b[1:]), edits(a[1:], b), edits(a, b[1:]))
+
+
+def slow_bleu(references: list[list[str]], hypotheses: list[str], n: int) -> float:
+    """Eqs. 1-3 of Papineni et al. 2002; a hypothesis without n-grams counts as one missed, as in nltk."""
+    logs, length, closest = [], 0, 0
+    for texts, hypothesis in zip(references, hypotheses, strict=True):
+        size = len(hypothesis.split())
+        length += size
+        closest += min((len(t.split()) for t in texts), key=lambda r: (abs(r - size), r))
+    for k in range(1, n + 1):
+        hits, total = 0, 0
+        for texts, hypothesis in zip(references, hypotheses, strict=True):
+            grams = Counter(ngrams(hypothesis, k))
+            hits += sum(min(c, max(ngrams(t, k).count(g) for t in texts)) for g, c in grams.items())
+            total += max(1, grams.total())
+        if not hits:
+            return 0.0
+        logs.append(math.log(Fraction(hits, total)))
+    penalty = 1.0 if length > closest else math.exp(1 - closest / length)
+    return 100 * penalty * math.exp(sum(logs) / n)
+
+
+def ngrams(text: str, k: int) -> list[tuple[str, ...]]:
+    words = text.split()
+    return [tuple(words[i : i + k]) for i in range(len(words) - k + 1)]
+
+
+@many
+@given(st.lists(st.tuples(sentences, heard.filter(lambda s: len(s.split()) <= 6)), min_size=1, max_size=3))
+def test_wer_is_edit_distance_over_reference_words(pairs: list[tuple[str, str]]) -> None:
+    references, hypotheses = map(list, zip(*pairs, strict=True))
+    found = metrics.wer(references, hypotheses)
+    distances = [edits(r.split(), h.split()) for r, h in pairs]
+    assert found.numerator.tolist() == distances
+    assert found.value == sum(distances) / sum(len(r.split()) for r in references)
+
+
+@many
+@given(st.lists(st.tuples(st.lists(sentences, min_size=1, max_size=3), heard), min_size=1, max_size=4))
+def test_bleu_is_papineni(items: list[tuple[list[str], str]]) -> None:
+    references, hypotheses = map(list, zip(*items, strict=True))
+    for n in (1, 2, 3, 4):
+        expected = slow_bleu(references, hypotheses, n)
+        assert metrics.bleu(references, hypotheses, n).value == pytest.approx(expected)
+
+
+def test_bleu_is_nltks() -> None:
+    from nltk.translate.bleu_score import corpus_bleu
+
+    references = [["a big red ring", "one big ring that is red"], ["a star above a cross and a ring"]]
+    hypotheses = ["a big ring that is red", "a star above a cross or a ring"]
+    split = [[t.split() for t in texts] for texts in references]
+    expected = corpus_bleu(split, [h.split() for h in hypotheses])
+    assert metrics.bleu(references, hypotheses, 4).value == pytest.approx(100 * expected)
+
+
+@many
+@given(st.lists(sentences, min_size=1, max_size=4), sentences)
+def test_nearest_reference_is_the_one_with_the_lowest_rate(references: list[str], hypothesis: str) -> None:
+    nearest = metrics.nearest_wer([references], [hypothesis]).value
+    assert nearest == min(metrics.wer([r], [hypothesis]).value for r in references)
+    assert metrics.nearest_wer([[*references, hypothesis]], [hypothesis]).value == 0
+
+
+def test_case_and_stops_do_not_count() -> None:
+    assert metrics.wer(["two gray rings"], ["2 Grey rings."]).value == 0
+    assert metrics.bleu([["two gray rings above a star"]], ["Two grey rings, above a star!"], 4).value == 100
+
+
+@many
+@given(st.lists(st.tuples(said, said), min_size=1, max_size=4))
+def test_scores_of_facts_are_rates_and_symmetric(pairs: list[tuple[Said, Said]]) -> None:
+    first, second = map(list, zip(*pairs, strict=True))
+    for metric in (metrics.content_accuracy, metrics.fact_f1, metrics.agreement):
+        found, turned = metric(first, second), metric(second, first)
+        assert (found.numerator <= found.denominator).all()
+        assert found.numerator.tolist() == turned.numerator.tolist()
+        something = [item for item in first if item.content]
+        if something:
+            assert metric(something, something).value == 1
+
+
+def test_babble_and_omission_both_lose() -> None:
+    truth = [Said(("red", "circle"))]
+    assert metrics.content_accuracy(truth, [Said(("red",))]).value == 0.5
+    assert metrics.content_accuracy(truth, [Said(WORDS)]).value == 2 / 6
+    assert metrics.content_accuracy(truth, [Said(())]).value == 0
+    assert metrics.content_accuracy(truth, [Said(("red", "red", "red"))]).value == 1 / 3
+
+
+def test_bindings_count_in_facts_alone() -> None:
+    truth = [Said(("red", "circle", "blue", "square"), (("circle", "red"), ("square", "blue")))]
+    swapped = [Said(("blue", "circle", "red", "square"), (("circle", "blue"), ("square", "red")))]
+    assert metrics.content_accuracy(truth, swapped).value == 1
+    assert metrics.fact_f1(truth, swapped).value == 0
+
+
+def test_zero_shot_and_shared_concepts_part_the_truth() -> None:
+    truth, told = [Said(("red", "circle", "blue", "square"))], [Said(("red", "circle", "green"))]
+    assert metrics.zero_shot_accuracy(truth, told, {"circle"}).value == 1
+    assert metrics.shared_accuracy(truth, told, {"circle"}).value == 1 / 3
+    assert math.isnan(metrics.zero_shot_accuracy(truth, told, set()).value)
+
+
+@given(st.integers(2, 50), st.integers(0, 5))
+def test_derangement_leaves_nothing_in_place(n: int, seed: int) -> None:
+    order = metrics.derangement(n, seed)
+    assert sorted(order) == list(range(n))
+    assert (order != np.arange(n)).all()
+
+
+def test_intervals_cover_and_narrow() -> None:
+    rng = np.random.default_rng(0)
+    few, lots = (ItemScores(rng.integers(0, 2, n).astype(float), np.ones(n)) for n in (50, 2_000))
+    for scores in (few, lots):
+        low, high = bootstrap(scores)
+        assert low < scores.value < high
+    assert np.ptp(bootstrap(lots)) < np.ptp(bootstrap(few)) / 3
+    assert bootstrap(few, seed=3) == bootstrap(few, seed=3)
+
+
+def test_seeds_that_differ_widen_the_interval() -> None:
+    rng = np.random.default_rng(0)
+    alike = [ItemScores((rng.random(200) < 0.5).astype(float), np.ones(200)) for _ in range(3)]
+    apart = [ItemScores((rng.random(200) < p).astype(float), np.ones(200)) for p in (0.1, 0.5, 0.9)]
+    assert np.ptp(stratified_bootstrap(apart)) > 3 * np.ptp(stratified_bootstrap(alike))
+
+
+def test_bleu_can_be_resampled() -> None:
+    scores = metrics.bleu([["a big red ring above a star"]] * 6, ["a big red ring above a star"] * 6, 4)
+    assert bootstrap(scores, n=50) == (100.0, 100.0)
+    assert scores.take(np.array([0, 0])).value == 100
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: metrics.wer(["a"], []),
+        lambda: metrics.wer([], []),
+        lambda: metrics.wer(["..."], ["a"]),
+        lambda: metrics.bleu([[]], ["a"], 4),
+        lambda: metrics.bleu([["a"]], ["a"], 5),
+        lambda: metrics.derangement(1, 0),
+        lambda: metrics.fact_f1([], []),
+        lambda: bootstrap(ItemScores(np.zeros(0), np.zeros(0))),
+    ],
+)
+def test_nothing_to_score_is_an_error(call: Any) -> None:
+    with pytest.raises(DataError):
+        call()

@@ -1,0 +1,134 @@
+"""Records go to disk whole, come back the same, and become tables with intervals."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from skiplib.config import experiment
+from skiplib.errors import RecordError
+from skiplib.metrics import bleu
+from skiplib.provenance import provenance
+from skiplib.records import (
+    Record,
+    make_record,
+    read_record,
+    read_records,
+    run_id,
+    summary,
+    table,
+    write_record,
+)
+from skiplib.scores import ItemScores
+
+ITEMS = ItemScores(np.array([1.0, 0.0, 2 / 3]), np.ones(3))
+HYPOTHESES = ["a red ring above a star", "a blue star", "a big ring"]
+REFERENCES = [["a red ring above a big star"], ["a blue star"], ["a small ring", "a ring"]]
+
+
+def record(seed: int = 0, overlay: dict[str, Any] | None = None, **scores: Any) -> Record:
+    given = {"i2t_content_accuracy": ITEMS, "train_seconds": 12.3456789, **scores}
+    given |= {f"i2t_bleu{n}": bleu(REFERENCES, HYPOTHESES, n) for n in (1, 2, 3, 4)}
+    source = provenance("abc", "cpu", wall_seconds=3.0, command="papermill x.ipynb")
+    return make_record(experiment("no_T", "smoke", seed=seed, overlay=overlay), given, source, overlay)
+
+
+def test_round_trip(tmp_path: Path) -> None:
+    written = record(overlay={"memory.slots": 16, "speech_decoder.prenet": (8, 8)})
+    path = write_record(written, tmp_path)
+    assert path.name == f"{written.run_id}.json"
+    assert read_record(path) == written
+    assert [p.name for p in tmp_path.iterdir()] == [path.name]
+
+
+def test_scores_come_back_as_they_were() -> None:
+    found = record()
+    assert found.metrics["i2t_content_accuracy"].value == pytest.approx(5 / 9, abs=1e-6)
+    for n in (1, 2, 3, 4):
+        scores = found.scores(f"i2t_bleu{n}")
+        assert scores is not None
+        assert scores.value == pytest.approx(bleu(REFERENCES, HYPOTHESES, n).value)
+        assert found.metrics[f"i2t_bleu{n}"].value == pytest.approx(scores.value, rel=1e-5)
+    assert set(found.items) == {"i2t_content_accuracy", "i2t_bleu"}
+    assert found.scores("train_seconds") is None
+
+
+def test_names() -> None:
+    assert run_id("skipworld", "demo", "ours", 2) == "skipworld-demo-ours-s2"
+    name = run_id("skipworld", "demo", "ours", 2, {"memory.slots": 16})
+    assert name.startswith("skipworld-demo-ours-s2-")
+    assert len(name.rpartition("-")[2]) == 8
+    assert name != run_id("skipworld", "demo", "ours", 2, {"memory.slots": 32})
+
+
+def test_another_experiment_is_not_written_over(tmp_path: Path) -> None:
+    first = record()
+    write_record(first, tmp_path)
+    write_record(record(i2t_fact_f1=0.5), tmp_path)  # the same run, run again
+    other = first.model_copy(update={"parameters": first.parameters | {"latent": 3}})
+    with pytest.raises(RecordError, match="another experiment"):
+        write_record(other, tmp_path)
+    write_record(other, tmp_path, replace=True)
+    assert read_record(tmp_path / f"{first.run_id}.json") == other
+
+
+def test_what_is_not_a_number_is_null(tmp_path: Path) -> None:
+    nothing = record(i2s_zero_shot_accuracy=ItemScores(np.zeros(3), np.zeros(3)))
+    found = read_record(write_record(nothing, tmp_path))
+    assert found.metrics["i2s_zero_shot_accuracy"].value is None
+    assert summary([found], ["i2s_zero_shot_accuracy"]).empty
+
+
+@pytest.mark.parametrize("damage", ["truncated", "field", "renamed", "extra"])
+def test_bad_file_is_named(tmp_path: Path, damage: str) -> None:
+    path = write_record(record(), tmp_path)
+    fields = json.loads(path.read_text())
+    if damage == "field":
+        del fields["metrics"]
+    elif damage == "renamed":
+        fields["run_id"] = "x"
+    elif damage == "extra":
+        fields["more"] = 1
+    text = json.dumps(fields)
+    path.write_text(text[: len(text) // 2] if damage == "truncated" else text)
+    with pytest.raises(RecordError, match=path.name):
+        read_records(tmp_path)
+
+
+def test_no_folder_is_no_record(tmp_path: Path) -> None:
+    assert read_records(tmp_path / "missing") == []
+    assert table([]).empty
+    assert summary([], ["x"]).empty
+
+
+def test_table_is_tidy() -> None:
+    rows = table([record(0), record(1)])
+    assert len(rows) == 2 * 6
+    row = rows[(rows.seed == 1) & (rows.metric == "i2t_content_accuracy")].iloc[0]
+    assert (row.system, row.overlay, row.scale, row.n) == ("no_T", "", "smoke", 3)
+    assert row.low <= row.value <= row.high
+
+
+def test_summary_is_over_seeds_and_keeps_overlays_apart() -> None:
+    runs = [record(s, x=float(s)) for s in range(3)] + [record(0, {"memory.slots": 16}, x=9.0)]
+    rows = summary(runs, ["x", "i2t_content_accuracy", "i2t_bleu1"]).set_index(["overlay", "metric"])
+    plain = rows.loc[("", "x")]
+    assert (plain["mean"], plain.seeds) == (1, 3)
+    assert 0 <= plain.low < 1 < plain.high <= 2
+    assert rows.loc[("memory.slots=16", "x"), "mean"] == 9
+    assert rows.loc[("", "i2t_content_accuracy"), "n"] == 9
+    assert rows.loc[("", "i2t_bleu1"), "low"] < rows.loc[("", "i2t_bleu1"), "mean"]
+
+
+def test_provenance_without_git(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    found = provenance("abc", "cpu", 1.0, "make study", train_seconds=0.5)
+    assert found.commit is None
+    assert found.dirty is None
+    assert found.peak_memory > 10
+    assert found.cores >= 1
+    assert "torch" in found.packages
