@@ -45,7 +45,7 @@ ablation: $(READY)  ## one row of a table: VARIANT=no_T SCALE=demo CORPUS=skipwo
 
 promote:  ## copy the records of finished runs into reports/records/, to be committed
 	@mkdir -p reports/records
-	@find runs/records -name '*.json' ! -name '*-smoke-*' -exec cp -v {} reports/records/ \;
+	@find runs/records -name '*.json' ! -name '*-smoke-*' -exec grep -q '"status": "complete"' {} \; -exec cp -v {} reports/records/ \;
 
 lab: $(READY)  ## JupyterLab on the notebooks
 	$(BIN)/jupyter-lab notebooks

@@ -17,7 +17,7 @@ SYSTEM = "ours_aligned"  # what the study trains; the other systems are read fro
 
 RUNS = f"runs/{CORPUS}-{SCALE}"
 PAGES = f"reports/{CORPUS}-{SCALE}"
-RECORD = f"runs/records/{SYSTEM}-{CORPUS}-{SCALE}-{{seed}}.json"
+RECORD = f"runs/records/{CORPUS}-{SCALE}-{SYSTEM}-s{{seed}}.json"  # as records.run_id names it
 TITLES = {
     "01_prepare_data": "The data",
     "02_train": "Training",

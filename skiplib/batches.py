@@ -57,7 +57,7 @@ class Batches:
     def _batch_a(self, rows: np.ndarray, step: int, device: torch.device | str) -> BatchA:
         random = np.random.default_rng([self.seed, 2, step])
         first, second = [], []
-        for row in rows:
+        for row in rows.tolist():
             captions = self.a.captions[row]
             picks = random.choice(len(captions), 2, replace=len(captions) < 2)
             first.append(captions[picks[0]])
@@ -66,10 +66,10 @@ class Batches:
         return BatchA(image.to(device).float() / 127.5 - 1, texts(first, device), texts(second, device))
 
     def _batch_b(self, rows: np.ndarray, device: torch.device | str) -> BatchB:
-        mels = [torch.from_numpy(self.b.mel(row).astype(np.float32)) for row in rows]
+        mels = [torch.from_numpy(self.b.mel(row).astype(np.float32)) for row in rows.tolist()]
         padded = _round_up(torch.nn.utils.rnn.pad_sequence(mels, batch_first=True).mT, FRAMES).mT
         lengths = torch.tensor([len(mel) for mel in mels])
-        sentences = [self.b.sentences[row] for row in rows]
+        sentences = [self.b.sentences[row] for row in rows.tolist()]
         return BatchB(texts(sentences, device), padded.to(device), lengths.to(device))
 
 

@@ -8,6 +8,7 @@ dotted names (`{"memory.slots": 16}`), checked on the way in: nobody else parses
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,8 +17,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from skiplib.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parent.parent
-DATA_DIR = ROOT / "data"
-RUNS_DIR = ROOT / "runs"
+DATA_DIR = Path(os.environ.get("SKIPLIB_DATA", ROOT / "data"))
+RUNS_DIR = Path(os.environ.get("SKIPLIB_RUNS", ROOT / "runs"))
 RECORDS_DIR = ROOT / "reports" / "records"
 
 
@@ -101,7 +102,8 @@ class Memory(Frozen):
     slots: int = Field(128, ge=1)
     heads: int = Field(4, ge=1)
     tanh: bool = False
-    key_scale: float = 2.5  # standard deviation of the initial attention scores
+    key_scale: float = 2.0  # standard deviation of the initial attention scores
+    rate: float = 0.1  # learning rate of M relative to the rest
 
 
 class Adversarial(Frozen):
@@ -118,7 +120,7 @@ class Alignment(Frozen):
     """The pair loss inside A and inside B (decisions 27); `none` is the paper."""
 
     kind: Literal["none", "text_autoencoding", "l2", "contrastive", "both"] = "none"
-    weight: float = 1.0
+    weight: float = 0.5
     temperature: float = 0.1
 
 
@@ -178,6 +180,7 @@ class Experiment(Frozen):
     code: int = 512  # size of e
     latent: int = 256  # size of z and u
     init: Literal["identity", "linear"] = "identity"
+    code_norm: Literal["none", "batch"] = "none"  # of each encoder's e, one norm a modality
     world: World = World()
     audio: Audio = Audio()
     image: Image = Image()
@@ -213,6 +216,7 @@ DEMO_WORLD = {
 
 DEMO_MODEL = {
     "code": 256,
+    "code_norm": "batch",
     "image.size": 64,
     "text_encoder.dropout": 0.0,
     "text_encoder.channels": 64,
@@ -304,7 +308,7 @@ def switches() -> dict[str, Any]:
     for name, field in Experiment.model_fields.items():
         if isinstance(field.default, Frozen):
             flat |= {f"{name}.{key}": value for key, value in field.default}
-        elif name in {"code", "latent", "init"}:
+        elif name in {"code", "latent", "init", "code_norm"}:
             flat[name] = field.default
     return flat
 

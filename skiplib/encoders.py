@@ -53,7 +53,7 @@ class CBHG(nn.Module):
     def __init__(self, channels: int, banks: int, highways: int) -> None:
         super().__init__()
         self.bank = nn.ModuleList(
-            nn.Conv1d(channels, channels, width, padding="same", bias=False) for width in range(1, banks + 1)
+            nn.Conv1d(channels, channels, width, padding=width // 2, bias=False) for width in range(1, banks + 1)
         )
         self.bank_norm = nn.BatchNorm1d(channels * banks)
         self.pool = nn.MaxPool1d(2, stride=1, padding=1)
@@ -71,7 +71,7 @@ class CBHG(nn.Module):
     ) -> Float[Tensor, "batch time two_channels"]:
         mask = valid(lengths, x.shape[1])[:, None]  # padding must not reach a valid step
         inputs = x.mT * mask
-        bank = torch.cat([convolution(inputs) for convolution in self.bank], dim=1)
+        bank = torch.cat([convolution(inputs)[..., : x.shape[1]] for convolution in self.bank], dim=1)
         bank = torch.relu(self.bank_norm(bank)) * mask
         bank = self.pool(bank)[..., : x.shape[1]]
         projected = torch.relu(self.project_norm(self.project(bank * mask))) * mask

@@ -29,12 +29,13 @@ def image_array(image: Any, size: int) -> np.ndarray:
         except TypeError as error:
             raise DataError(f"an array of shape {array.shape} is not an image") from error
     try:
+        image.load()  # PIL reads pixels late: a truncated file shows here
         image = ImageOps.exif_transpose(image)
         if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
             rgba = image.convert("RGBA")
             image = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
         return np.asarray(ImageOps.fit(image.convert("RGB"), (size, size), Image.Resampling.BOX))
-    except OSError as error:  # PIL reads pixels late: a truncated file shows here
+    except OSError as error:
         raise DataError(f"the image cannot be read: {error}") from error
 
 
@@ -44,7 +45,7 @@ def image_batch(images: Any, size: int) -> Float[Tensor, "batch 3 size size"]:
     `images`: uint8 [batch, 3, height, width], or a sequence of what `image_array` takes.
     """
     if isinstance(images, Tensor | np.ndarray) and images.ndim == 4 and images.shape[1] == 3:
-        pixels = torch.as_tensor(np.array(images))
+        pixels = images if isinstance(images, Tensor) else torch.from_numpy(np.array(images))
         if pixels.dtype != torch.uint8:
             raise DataError(f"a batch of images is uint8 in 0..255, not {pixels.dtype}")
         if pixels.shape[2:] == (size, size):
@@ -63,7 +64,9 @@ def mel_batch(
 
     Raises `DataError` if a mel is empty, of another shape, or not finite.
     """
-    rows = [torch.as_tensor(np.array(mel, dtype=np.float32)) for mel in mels]
+    rows = [
+        mel.float() if isinstance(mel, Tensor) else torch.from_numpy(np.array(mel, dtype=np.float32)) for mel in mels
+    ]
     for i, row in enumerate(rows):
         if row.ndim != 2 or row.shape[1] != bands or len(row) == 0:
             raise DataError(f"mel {i} has shape {tuple(row.shape)}; [time, {bands}] with time > 0 is needed")

@@ -22,7 +22,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import torch
 from torchaudio.functional import resample
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from skiplib.errors import JudgeError
 
@@ -161,7 +161,8 @@ def normalise(text: str) -> str:
     Numbers to twenty are words, as the world's sentences have them. Applied to reference and
     hypothesis alike: spellings turn American and contractions are written out in both.
     """
-    words = _normaliser()(text).split()
+    # an ellipsis leaves a stop behind
+    words = [word for word in _normaliser()(text).split() if any(c.isalnum() for c in word)]
     return " ".join(SMALL_NUMBERS[int(word)] if re.fullmatch("1?[0-9]|20", word) else word for word in words)
 
 

@@ -165,7 +165,7 @@ def _pairs(truths: Sequence[Facts], hypotheses: Sequence[Facts]) -> Iterable[tup
     return zip(truths, hypotheses, strict=True)
 
 
-def _scores(pairs: Iterable[tuple[float, float]]) -> ItemScores:
+def _scores(pairs: Iterable[tuple[int | float, int]]) -> ItemScores:
     table = np.array(list(pairs), dtype=np.float64)  # [items, 2]
     return ItemScores(table[:, 0], table[:, 1])
 

@@ -28,16 +28,17 @@ from skiplib.inputs import image_batch, mel_batch
 
 @dataclass(frozen=True)
 class Code:
-    """What the bottleneck makes of a batch: z before the memory, u after it, and what D_spch attends over."""
+    """What the bottleneck makes of a batch: e before T, z after it, u after M, and what D_spch attends over."""
 
+    e: Float[Tensor, "batch code"]
     z: Float[Tensor, "batch latent"]
     u: Float[Tensor, "batch latent"]
     slots: Float[Tensor, "batch slots width"] | None = None
     mask: Bool[Tensor, "batch slots"] | None = None
 
-    def __getitem__(self, rows: slice) -> Code:
+    def __getitem__(self, rows: slice | np.ndarray) -> Code:
         pick = lambda value: None if value is None else value[rows]  # noqa: E731
-        return Code(self.z[rows], self.u[rows], pick(self.slots), pick(self.mask))
+        return Code(self.e[rows], self.z[rows], self.u[rows], pick(self.slots), pick(self.mask))
 
 
 class SkipNet(nn.Module):
@@ -56,6 +57,7 @@ class SkipNet(nn.Module):
             self.image_encoder = ImageEncoder(experiment)
             self.text_encoder = TextEncoder(experiment)
             self.speech_encoder = SpeechEncoder(experiment)
+            self.code_norms = nn.ModuleDict({m: _code_norm(experiment) for m in MODALITIES})
             self.transformer = ModalityTransformer(experiment)
             self.classifier = ModalityClassifier(experiment)
             self.memory = memory_fusion(experiment)
@@ -64,22 +66,28 @@ class SkipNet(nn.Module):
             self.speech_decoder = SpeechDecoder(experiment)
         except ValueError as error:
             raise ConfigError(str(error)) from error
+        for part in self.modules():
+            if isinstance(part, nn.RNNBase):
+                _start_recurrence(part)
 
-    def bottleneck(self, encoded: Encoded) -> Code:
-        """T and M over what an encoder answered."""
+    def bottleneck(self, encoded: Encoded, modality: str) -> Code:
+        """T and M over what the encoder of a modality answered."""
         state, steps, mask = encoded
-        z = self.transformer(state)
+        norm = self.code_norms[modality]
+        e = norm(state)
+        z = self.transformer(e)
         u = self.memory(z)
         attend = self.experiment.speech_decoder.attend
         if attend == "heads":
-            return Code(z, u, u.unflatten(-1, (self.experiment.memory.heads, -1)))
+            return Code(e, z, u, u.unflatten(-1, (self.experiment.memory.heads, -1)))
         if attend == "slots":
             assert isinstance(self.memory, MemoryFusion)
             weighted = self.memory.attention(z)[..., None] * self.memory.values().transpose(0, 1)
-            return Code(z, u, weighted.transpose(1, 2).flatten(2))
+            return Code(e, z, u, weighted.transpose(1, 2).flatten(2))
         if attend == "sequence":
-            return Code(z, u, self.memory(self.transformer(steps)), mask)
-        return Code(z, u)
+            steps = norm(steps.flatten(0, 1)).unflatten(0, steps.shape[:2])
+            return Code(e, z, u, self.memory(self.transformer(steps)), mask)
+        return Code(e, z, u)
 
     @torch.inference_mode()
     def encode(self, x: Any, source: str, batch: int = 64) -> Code:
@@ -93,7 +101,7 @@ class SkipNet(nn.Module):
         if parts[0].mask is not None:  # steps differ from batch to batch
             return _join_padded(parts)
         slots = None if parts[0].slots is None else torch.cat([p.slots for p in parts])
-        return Code(torch.cat([p.z for p in parts]), torch.cat([p.u for p in parts]), slots)
+        return Code(*_joined(parts), slots)
 
     @torch.inference_mode()
     def decode(self, code: Code, target: str, batch: int = 64) -> Any:
@@ -131,23 +139,43 @@ class SkipNet(nn.Module):
 
     def _encode_images(self, images: Any) -> Code:
         pixels = image_batch(images, self.experiment.image.size).to(self.device)
-        return self.bottleneck(self.image_encoder(pixels))
+        return self.bottleneck(self.image_encoder(pixels), "image")
 
     def _encode_texts(self, sentences: Sequence[str]) -> Code:
         ids, lengths = text.encode_batch(sentences)
-        return self.bottleneck(self.text_encoder(ids.to(self.device), lengths.to(self.device)))
+        return self.bottleneck(self.text_encoder(ids.to(self.device), lengths.to(self.device)), "text")
 
     def _encode_mels(self, mels: Sequence[Tensor | np.ndarray]) -> Code:
         padded, lengths = mel_batch(mels, self.experiment.audio.mels)
-        return self.bottleneck(self.speech_encoder(padded.to(self.device), lengths.to(self.device)))
+        return self.bottleneck(self.speech_encoder(padded.to(self.device), lengths.to(self.device)), "speech")
+
+
+def _code_norm(experiment: Experiment) -> nn.Module:
+    """Sentences, averaged over their characters, look alike, and so do recordings: without a norm e is one
+    large constant and a little content, and the memory is read at the same slots whatever the input."""
+    return nn.BatchNorm1d(experiment.code) if experiment.code_norm == "batch" else nn.Identity()
+
+
+def _start_recurrence(rnn: nn.RNNBase) -> None:
+    """Orthogonal recurrent weights, and LSTMs that remember at first: a code must last a whole sentence."""
+    size = rnn.hidden_size
+    for name, parameter in rnn.named_parameters():
+        if name.startswith("weight_hh"):
+            for gate in range(0, len(parameter), size):
+                nn.init.orthogonal_(parameter.data[gate : gate + size])
+        elif name.startswith("bias_hh") and isinstance(rnn, nn.LSTM):
+            nn.init.constant_(parameter.data[size : 2 * size], 1.0)
+
+
+def _joined(parts: list[Code]) -> tuple[Tensor, Tensor, Tensor]:
+    return tuple(torch.cat([getattr(p, name) for p in parts]) for name in ("e", "z", "u"))
 
 
 def _join_padded(parts: list[Code]) -> Code:
     steps = max(p.slots.shape[1] for p in parts)
     pad = nn.functional.pad
     return Code(
-        torch.cat([p.z for p in parts]),
-        torch.cat([p.u for p in parts]),
+        *_joined(parts),
         torch.cat([pad(p.slots, (0, 0, 0, steps - p.slots.shape[1])) for p in parts]),
         torch.cat([pad(p.mask, (0, steps - p.mask.shape[1])) for p in parts]),
     )

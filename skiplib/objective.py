@@ -52,9 +52,9 @@ def objective(
     aligned = options.alignment.kind
     n = len(a.image)
     texts = join(a.text, b.text, a.paraphrase) if aligned != "none" else join(a.text, b.text)
-    image = model.bottleneck(model.image_encoder(a.image))
-    text = model.bottleneck(model.text_encoder(texts.ids, texts.lengths))
-    speech = model.bottleneck(model.speech_encoder(b.mel, b.lengths))
+    image = model.bottleneck(model.image_encoder(a.image), "image")
+    text = model.bottleneck(model.text_encoder(texts.ids, texts.lengths), "text")
+    speech = model.bottleneck(model.speech_encoder(b.mel, b.lengths), "speech")
     text_a, text_b, other = text[:n], text[n : 2 * n], text[2 * n :]
 
     # Eqs. 4-6, and D_txt(u_txt) where the pair loss asks for it: all text decodings in one call.
@@ -91,13 +91,10 @@ def objective(
 
     watched: dict[str, Tensor] = {}
     if options.adversarial.strength:
-        # every modality once more where the term may not reach the encoders
-        if options.adversarial.reach == "transformer":
-            encoders = [(model.image_encoder, (a.image,)), (model.speech_encoder, (b.mel, b.lengths))]
-            z_image, z_speech = (model.transformer(e(*x)[0].detach()) for e, x in encoders)
-        else:
-            z_image, z_speech = image.z, speech.z
-        adversarial, watched = _adversarial(model, z_image, z_speech, text.z[: 2 * n], progress)
+        matched = [image.z, speech.z]
+        if options.adversarial.reach == "transformer":  # what lies below T is left alone
+            matched = [model.transformer(code.e.detach()) for code in (image, speech)]
+        adversarial, watched = _adversarial(model, *matched, text.z[: 2 * n], progress)
         terms |= adversarial
     if isinstance(model.memory, MemoryFusion):
         watched |= memory_use(model.memory, torch.cat([image.z, text.z, speech.z]).detach())

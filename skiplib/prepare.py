@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from skiplib.audio import prepare_wave, to_mel
 from skiplib.config import DATA_DIR, Audio, Experiment
@@ -163,7 +163,7 @@ def _build(experiment: Experiment, place: Path, workers: int) -> None:
     (place / "manifest.json").write_text(json.dumps(manifest, indent=1))
 
 
-def _run(pool: ProcessPoolExecutor, work: Callable, jobs: list, title: str) -> Iterator[Any]:
+def _run(pool: ProcessPoolExecutor, work: Callable, jobs: list, title: str) -> Iterable[Any]:
     results = pool.map(work, jobs, chunksize=max(1, min(64, len(jobs) // 8)))
     return tqdm(results, total=len(jobs), desc=title, mininterval=1)
 

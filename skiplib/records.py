@@ -42,7 +42,8 @@ class Metric(Part):
 
 
 class Record(Part):
-    """A finished run. `items` holds per-item scores by metric, BLEU's for all four orders under `*_bleu`."""
+    """A finished run. `items` holds per-item scores by metric, BLEU's for all four orders under `*_bleu`;
+    `outputs` what was written and heard, as `i2s`, item by item."""
 
     run_id: str
     system: str
@@ -53,6 +54,7 @@ class Record(Part):
     parameters: dict[str, Any]
     metrics: dict[str, Metric]
     items: dict[str, dict[str, list[Any]]] = {}
+    outputs: dict[str, list[str]] = {}
     provenance: Provenance
     artefacts: dict[str, str] = {}
     status: Literal["complete", "partial"] = "complete"
@@ -86,10 +88,11 @@ def run_id(corpus: str, scale: str, system: str, seed: int, overlay: Mapping[str
 
 def make_record(
     experiment: Experiment,
-    scores: Mapping[str, Scores | float],
+    scores: Mapping[str, Scores | float | int],
     provenance: Provenance,
     overlay: Mapping[str, Any] | None = None,
     artefacts: Mapping[str, str] | None = None,
+    outputs: Mapping[str, list[str]] | None = None,
 ) -> Record:
     """The record of `experiment`. Of each metric either scores, kept and given an interval, or a number.
 
@@ -121,6 +124,7 @@ def make_record(
         items=items,
         provenance=provenance,
         artefacts=dict(artefacts or {}),
+        outputs=dict(outputs or {}),
     )
 
 

@@ -7,13 +7,14 @@ import logging
 import math
 import time
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import torch
 from lightning.fabric import Fabric
 from lightning.fabric.utilities.seed import seed_everything
 from torch import Tensor, nn
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from skiplib import checkpoints
 from skiplib.batches import Batches
@@ -122,12 +123,15 @@ def read_log(folder: Path) -> pd.DataFrame:
 
 
 def _optimiser(model: SkipNet, experiment: Experiment) -> torch.optim.Adam:
-    judge = list(model.classifier.parameters())
-    ids = {id(p) for p in judge}
-    rest = [p for p in model.parameters() if id(p) not in ids]
+    # Adam moves every entry of the key convolution by about the rate at once, and a key sums over all of
+    # them: at the full rate the attention is one-hot, and dead, within some fifty steps.
+    relative = {"classifier": experiment.adversarial.classifier_rate}
+    if experiment.memory.kind == "attention":
+        relative["memory"] = experiment.memory.rate
     groups = [
-        {"params": rest, "relative": 1.0},
-        {"params": judge, "relative": experiment.adversarial.classifier_rate},
+        {"params": list(part.parameters()), "relative": relative.get(name, 1.0)}
+        for name, part in model.named_children()
+        if any(True for _ in part.parameters())
     ]
     return torch.optim.Adam(groups, lr=experiment.optim.rate)
 
@@ -175,6 +179,6 @@ def _resume(folder: Path, experiment: Experiment, model: SkipNet, optimiser: tor
     return step, float(metadata["seconds"])
 
 
-def _append(path: Path, row: dict[str, float]) -> None:
+def _append(path: Path, row: dict[str, Any]) -> None:
     with path.open("a") as file:
         file.write(json.dumps({k: round(v, 6) for k, v in row.items()}) + "\n")

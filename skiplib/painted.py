@@ -1,0 +1,57 @@
+"""The attributes of SkipWorld's scenes as labels, and the reader that finds them in painted images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Int
+
+from skiplib.attributes import AttributeReader
+from skiplib.config import World
+from skiplib.errors import CheckpointError
+from skiplib.prepare import Prepared
+from skiplib.scenes import COLOURS, PATTERNS, RELATIONS, SHAPES, SIZES, Scene
+
+TRAINING_IMAGES = 8_000
+
+
+def attribute_classes(world: World) -> list[int]:
+    """Values of each attribute: shape, colour, size and pattern of each thing that a scene may hold, and
+    the relation; one more each for "there is none"."""
+    thing = [world.shapes + 1, world.colours + 1, world.sizes + 1]
+    thing += [world.patterns + 1] if world.patterns > 1 else []
+    return thing * world.things[1] + ([world.relations + 1] if world.things[1] > 1 else [])
+
+
+def attribute_labels(scenes: Sequence[Scene], world: World) -> Int[np.ndarray, "scenes attributes"]:
+    """The attributes of true scenes as class numbers, 0 where there is none."""
+    rows = []
+    for scene in scenes:
+        row: list[int] = []
+        for i in range(world.things[1]):
+            thing = scene.things[i] if i < len(scene.things) else None
+            values = [(SHAPES, "shape"), (COLOURS, "colour"), (SIZES, "size")]
+            values += [(PATTERNS, "pattern")] if world.patterns > 1 else []
+            row += [0 if thing is None else known.index(getattr(thing, name)) + 1 for known, name in values]
+        if world.things[1] > 1:
+            row.append(0 if scene.relation is None else RELATIONS.index(scene.relation) + 1)
+        rows.append(row)
+    return np.array(rows)
+
+
+def attribute_reader(prepared: Prepared, world: World, progress: bool = False) -> AttributeReader:
+    """The reader for a prepared world: trained on its true scenes once, and kept beside the data."""
+    path = prepared.folder.parent / f"{prepared.folder.name}-{prepared.digest[:8]}.reader.safetensors"
+    try:
+        return AttributeReader.load(path)
+    except CheckpointError:  # not there yet, or damaged
+        train = prepared.a["train"]
+        n = min(TRAINING_IMAGES, len(train.images))
+        scenes = [Scene.from_json(facts["scene"]) for facts in train.facts[:n] if facts is not None]
+        labels = attribute_labels(scenes, world)
+        reader = AttributeReader.fit(
+            np.array(train.images[:n]), labels, attribute_classes(world), progress=progress
+        )
+        reader.save(path)
+        return reader

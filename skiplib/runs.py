@@ -1,0 +1,64 @@
+"""One run from its names to its record: prepare, train, evaluate, write."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from skiplib import config, records, training
+from skiplib.config import Experiment
+from skiplib.evaluation import evaluate
+from skiplib.judge import Judge, WhisperJudge
+from skiplib.model import SkipNet
+from skiplib.overlays import format_overlay
+from skiplib.prepare import Prepared, prepare
+from skiplib.provenance import provenance
+from skiplib.records import Record, run_id
+
+
+def folder_of(experiment: Experiment, overlay: Mapping[str, Any] | None = None) -> Path:
+    """Where a run keeps its checkpoint and log."""
+    e = experiment
+    return config.RUNS_DIR / run_id(e.corpus, e.scale, e.variant, e.seed, overlay)
+
+
+def trained(experiment: Experiment, overlay: Mapping[str, Any] | None = None) -> tuple[SkipNet, Prepared, float]:
+    """The trained model, its data, and the seconds of training; what is there already is not made again."""
+    prepared = prepare(experiment)
+    model, seconds = training.train(experiment, prepared, folder_of(experiment, overlay))
+    return model, prepared, seconds
+
+
+def run(
+    experiment: Experiment, overlay: Mapping[str, Any] | None = None, judge: Judge | None = None
+) -> tuple[Record, Path]:
+    """Train and evaluate one experiment and write its record under `runs/records/`."""
+    began = time.monotonic()
+    model, prepared, seconds = trained(experiment, overlay)
+    result = evaluate(model, prepared, judge or WhisperJudge())
+    result.scores["train_seconds"] = seconds
+    checkpoint = folder_of(experiment, overlay) / training.FINAL
+    e = experiment
+    words = f"papermill run_ablation.ipynb {e.variant}.ipynb -p variant {e.variant} -p scale {e.scale} -p seed {e.seed}"
+    if overlay:
+        words += f" -p overlay '{format_overlay(overlay)}'"
+    record = records.make_record(
+        experiment,
+        result.scores,
+        provenance(
+            manifest=prepared.digest,
+            device="cuda" if torch.cuda.is_available() else "cpu",
+            wall_seconds=time.monotonic() - began,
+            command=words,
+            train_seconds=seconds,
+        ),
+        overlay,
+        {"checkpoint": hashlib.sha256(checkpoint.read_bytes()).hexdigest()},
+        result.outputs,
+    )
+    return record, records.write_record(record, config.RUNS_DIR / "records", replace=True)

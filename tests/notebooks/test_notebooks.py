@@ -1,0 +1,150 @@
+"""Every notebook as stored, and run at `smoke`: in order, on one set of data, with standard input closed."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from skiplib.config import ROOT
+from skiplib.execute import declared, reached_end
+
+FOLDER = ROOT / "notebooks"
+STORED = ["01_prepare_data", "02_train", "03_image_to_speech", "04_memory_attention"]
+STORED += ["run_ablation", "tables"]
+DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+
+
+@pytest.fixture(scope="session")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the notebooks of a session put their data, runs and outputs."""
+    return tmp_path_factory.mktemp("study")
+
+
+def start(place: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {
+        "SKIPLIB_DATA": str(place / "data"),
+        "SKIPLIB_RUNS": str(place / "runs"),
+        "OMP_NUM_THREADS": "1",
+    }
+    return subprocess.run(
+        [sys.executable, "-m", *command],
+        cwd=FOLDER, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def executed(place: Path, name: str, **parameters: object) -> nbformat.NotebookNode:
+    """The notebook `name`, run at smoke through `skiplib.execute`."""
+    output = place / "-".join(map(str, [name, *parameters.values()]))
+    output = output.with_name(f"{output.name}.ipynb")
+    parameters["scale"] = "smoke"
+    given = [word for key, value in parameters.items() for word in ("-p", key, str(value))]
+    run = start(place, "skiplib.execute", f"{name}.ipynb", str(output), *given)
+    assert run.returncode == 0, run.stderr[-3_000:]
+    notebook = nbformat.read(output, as_version=4)
+    assert reached_end(notebook)
+    return notebook
+
+
+def outputs(notebook: nbformat.NotebookNode, kind: str) -> str:
+    found = [o.get("data", {}).get(kind, "") for cell in notebook.cells for o in cell.get("outputs", [])]
+    return "\n".join(found)
+
+
+def pictures(notebook: nbformat.NotebookNode) -> int:
+    return sum("image/png" in o.get("data", {}) for cell in notebook.cells for o in cell.get("outputs", []))
+
+
+def test_all_notebooks_are_known() -> None:
+    found = [path.stem for path in sorted(FOLDER.glob("*.ipynb")) if path.name.count(".") == 1]
+    assert set(STORED) <= set(found)
+
+
+@pytest.mark.parametrize("name", STORED)
+def test_stored_notebook_keeps_the_rules(name: str) -> None:
+    path = FOLDER / f"{name}.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    assert len(notebook.cells) < 20
+    assert notebook.metadata.kernelspec.name == "python3"
+    assert notebook.cells[0].cell_type == "markdown" and "Question:" in notebook.cells[0].source
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert not any(cell.outputs or cell.execution_count for cell in code)
+    assert code[0].metadata.tags == ["parameters"] and "check_parameters(globals())" in code[1].source
+    assert code[-1].source.endswith("done()")
+    for cell in code:
+        lines = [line for line in cell.source.splitlines() if not line.startswith("%")]
+        tree = ast.parse("\n".join(lines))
+        assert not any(isinstance(node, DEFINITIONS) for node in ast.walk(tree))
+    assert {"variant", "scale", "corpus"} <= set(declared(path))
+    assert "/home/" not in path.read_text() and "/work/" not in path.read_text()
+
+
+def test_01_prepare_data(place: Path) -> None:
+    notebook = executed(place, "01_prepare_data", show=4)
+    assert pictures(notebook) == 4
+    html = outputs(notebook, "text/html")
+    assert html.count("<audio") == 2 and "overlap measured" in html
+
+
+def test_02_train(place: Path) -> None:
+    notebook = executed(place, "02_train")
+    assert pictures(notebook) == 2
+    assert "memory_entropy" in outputs(notebook, "text/html")
+
+
+def test_03_image_to_speech(place: Path) -> None:
+    notebook = executed(place, "03_image_to_speech", listen=4, show=2, worst=1)
+    html = outputs(notebook, "text/html")
+    assert pictures(notebook) == 1
+    # two shown, the worst, the one left, each beside the truth; four directions have speech at one end
+    assert html.count("<audio") == 2 * (2 + 1 + 1) + 4
+    assert "application/vnd.jupyter.widget-view+json" in str(notebook)
+
+
+@pytest.mark.parametrize(("variant", "figures"), [("ours_aligned", 5), ("no_M", 2)])
+def test_04_memory_attention(place: Path, variant: str, figures: int) -> None:
+    notebook = executed(place, "04_memory_attention", variant=variant)
+    assert pictures(notebook) == figures
+    assert ("no memory" in outputs(notebook, "text/markdown")) == (variant == "no_M")
+
+
+def test_tables_without_a_record_say_missing(place: Path) -> None:
+    notebook = executed(place, "tables", variant="ours")
+    assert "missing" in outputs(notebook, "text/html")
+
+
+def test_run_ablation_and_tables_by_the_readers_commands(place: Path) -> None:
+    output = place / "no_M.ipynb"
+    given = ["-p", "variant", "no_M", "-p", "scale", "smoke"]
+    run = start(place, "papermill", "run_ablation.ipynb", str(output), *given)
+    assert run.returncode == 0, run.stderr[-3_000:]
+    assert reached_end(nbformat.read(output, as_version=4))
+    assert [path.name for path in (place / "runs" / "records").iterdir()] == ["skipworld-smoke-no_M-s0.json"]
+    notebook = executed(place, "tables", variant="no_M")
+    assert pictures(notebook) == 1
+    assert "i2s_content_accuracy" in outputs(notebook, "text/html")
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (
+            ["variant", "no_such"],
+            "ConfigError: unknown variant 'no_such'; there are: ours, ours_aligned",
+        ),
+        (["varriant", "no_T"], "ConfigError: unknown parameter 'varriant'"),
+        (["overlay", "memory.slot=16"], "ConfigError: unknown switch 'memory.slot'; there are: code"),
+    ],
+    ids=["variant", "parameter", "switch"],
+)
+def test_papermill_stops_with_what_exists(place: Path, given: list[str], message: str) -> None:
+    output = place / "wrong.ipynb"
+    run = start(place, "papermill", "run_ablation.ipynb", str(output), "-p", "scale", "smoke", "-p", *given)
+    assert run.returncode == 1
+    assert message in run.stderr

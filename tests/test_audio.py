@@ -1,0 +1,82 @@
+import numpy as np
+import pytest
+import soundfile
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from skiplib.audio import prepare_wave, read_wave, to_mel, to_waves
+from skiplib.config import Audio
+from skiplib.errors import DataError
+
+AUDIO = Audio()
+
+
+def tone(hertz: float, seconds: float, rate: int = 16_000) -> np.ndarray:
+    return 0.5 * np.sin(2 * np.pi * hertz * np.arange(int(seconds * rate)) / rate)
+
+
+def test_a_mel_has_a_frame_every_12_5_ms_and_80_bands_in_0_to_1():
+    mel = to_mel(torch.from_numpy(tone(440, 1.0)), AUDIO)
+    assert mel.shape == (81, 80)
+    assert 0 <= mel.min() and mel.max() <= 1
+
+
+def test_a_mel_follows_its_definition():
+    wave = torch.from_numpy(tone(700, 0.5)).float()
+    emphasised = torch.cat([wave[:1], wave[1:] - 0.97 * wave[:-1]])
+    window = torch.hann_window(800)
+    stft = torch.stft(emphasised, 2048, 200, 800, window, center=True, pad_mode="reflect", return_complex=True)
+    import librosa
+
+    filters = torch.from_numpy(librosa.filters.mel(sr=16_000, n_fft=2048, n_mels=80))
+    decibel = 20 * torch.log10((filters @ stft.abs()).clamp_min(1e-5)) - 20
+    assert torch.allclose(to_mel(wave, AUDIO), ((decibel + 100) / 100).clamp(0, 1).T, atol=1e-4)
+
+
+@settings(max_examples=5, deadline=None)
+@given(st.floats(200, 2_000), st.floats(0.3, 0.8))
+def test_griffin_lim_gives_back_the_mel(hertz, seconds):
+    mel = to_mel(torch.from_numpy(tone(hertz, seconds)), AUDIO)
+    (wave,) = to_waves([mel], Audio(griffin_lim_power=1.0))
+    again = to_mel(wave, AUDIO)
+    n = min(len(mel), len(again))
+    loud = mel[5 : n - 5].max(1).indices, again[5 : n - 5].max(1).indices
+    assert (loud[0] - loud[1]).abs().float().mean() <= 1.0  # the loudest band stays where it is
+
+
+def test_waves_of_a_batch_do_not_depend_on_each_other():
+    short, long = (to_mel(torch.from_numpy(tone(300, s)), AUDIO) for s in (0.3, 0.6))
+    waves = to_waves([long, short], AUDIO)
+    assert [len(w) for w in waves] == [(len(long) - 1) * 200, (len(short) - 1) * 200]
+    assert torch.equal(to_waves([long, short], AUDIO)[0], waves[0])
+
+
+def test_stereo_and_other_rates_become_16_khz_mono():
+    stereo = np.stack([tone(440, 0.5, 44_100), tone(440, 0.5, 44_100)], axis=1)
+    wave = prepare_wave(stereo, 44_100, AUDIO)
+    assert wave.ndim == 1 and abs(len(wave) - 8_000) <= 1
+    assert prepare_wave((tone(440, 0.5) * 32_767).astype(np.int16), 16_000, AUDIO).abs().max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("wave", "word"),
+    [
+        (np.zeros(0), "no samples"),
+        (np.zeros(16_000), "silent"),
+        (np.full(100, np.nan), "not numbers"),
+        (np.ones(16_000 * 31), "at most"),
+    ],
+)
+def test_a_recording_that_cannot_be_used_says_why(wave, word):
+    with pytest.raises(DataError, match=word):
+        prepare_wave(wave, 16_000, AUDIO)
+
+
+def test_a_truncated_file_is_named(tmp_path):
+    path = tmp_path / "cut.wav"
+    soundfile.write(path, tone(440, 0.5), 16_000)
+    assert len(read_wave(path, AUDIO)) == 8_000
+    path.write_bytes(path.read_bytes()[:20])
+    with pytest.raises(DataError, match="cut.wav"):
+        read_wave(path, AUDIO)

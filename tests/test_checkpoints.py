@@ -1,0 +1,47 @@
+import pickle
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from skiplib import checkpoints
+from skiplib.config import experiment
+from skiplib.errors import CheckpointError
+
+
+@pytest.fixture
+def path(tmp_path, model, smoke):
+    path = tmp_path / "model.safetensors"
+    checkpoints.save(path, checkpoints.model_tensors(model), smoke, step=1, seconds=2.0)
+    return path
+
+
+def test_a_model_comes_back_as_it_was(path, model):
+    loaded = checkpoints.load_model(path)
+    assert loaded.experiment == model.experiment
+    for (name, a), b in zip(model.state_dict().items(), loaded.state_dict().values(), strict=True):
+        assert torch.equal(a, b), name
+    assert not list(path.parent.glob("*.partial"))
+
+
+def test_a_missing_truncated_or_pickled_file_is_refused(path, tmp_path):
+    with pytest.raises(CheckpointError, match="no checkpoint"):
+        checkpoints.load_model(tmp_path / "none.safetensors")
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(CheckpointError, match="not a whole safetensors file"):
+        checkpoints.load_model(path)
+    path.write_bytes(pickle.dumps({"a": 1}))
+    with pytest.raises(CheckpointError, match="never opened"):
+        checkpoints.load_model(path)
+
+
+def test_another_version_or_shape_is_refused(path, model):
+    tensors = load_file(path)
+    other = experiment("ours_aligned", "smoke", overlay={"memory.slots": 16})
+    checkpoints.save(path, tensors, other)
+    with pytest.raises(CheckpointError, match="do not fit"):
+        checkpoints.load_model(path)
+    save_file(tensors, path, {"format": "0"})
+    with pytest.raises(CheckpointError, match="version"):
+        checkpoints.load_model(path)

@@ -1,0 +1,54 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from skiplib.config import SCALES, VARIANTS, Experiment, experiment, switches
+from skiplib.errors import ConfigError
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("scale", SCALES)
+def test_every_variant_at_every_scale_survives_json(variant, scale):
+    made = experiment(variant, scale)
+    assert Experiment.model_validate_json(made.model_dump_json()) == made
+
+
+@pytest.mark.parametrize(
+    ("given_", "named"),
+    [
+        ({"variant": "no_X"}, "no_Ladv"),
+        ({"scale": "huge"}, "demo"),
+        ({"corpus": "imagenet"}, "skipworld"),
+        ({"overlay": {"memory.slot": 16}}, "memory.slots"),
+        ({"overlay": {"memory.slots": "many"}}, "memory.slots"),
+        ({"overlay": {"alignment.kind": "magic"}}, "alignment.kind"),
+    ],
+)
+def test_a_wrong_name_or_value_is_told_with_what_exists(given_, named):
+    with pytest.raises(ConfigError, match=named):
+        experiment(**given_)
+
+
+@given(st.sampled_from([16, 32, 64, 256]))
+def test_an_overlay_changes_one_number(slots):
+    plain, changed = experiment("ours"), experiment("ours", overlay={"memory.slots": slots})
+    assert changed.memory.slots == slots
+    assert changed.model_copy(update={"memory": plain.memory}) == plain
+
+
+def test_an_ablation_differs_from_its_system_in_its_own_switches_alone():
+    ours = experiment("ours_aligned")
+    assert experiment("aligned_no_M").model_copy(update={"variant": "ours_aligned", "memory": ours.memory}) == ours
+    no_t = experiment("aligned_no_T")
+    assert no_t.adversarial == ours.adversarial and no_t.transformer.kind == "linear"
+
+
+def test_demo_is_no_easier_than_promised():
+    world = experiment("ours", "demo").world
+    assert world.things[1] >= 2 and world.colours >= 8 and world.shapes >= 5 and world.sizes >= 2
+    assert world.relations >= 4 and world.captions >= 5 and world.overlap == 0.26
+
+
+def test_switches_name_everything_that_an_overlay_may_set():
+    for name, value in switches().items():
+        assert experiment("ours", "paper", overlay={name: value}).variant == "ours"

@@ -1,0 +1,48 @@
+import pytest
+import torch
+
+from skiplib.config import experiment
+from skiplib.encoders import ImageEncoder, SpeechEncoder, TextEncoder
+from skiplib.text import encode_batch
+
+PAPER = experiment("ours", "paper")
+
+
+def count(module):
+    return sum(p.numel() for p in module.parameters())
+
+
+def test_paper_sizes():
+    assert abs(count(ImageEncoder(PAPER)) - 3.68e6) < 0.02e6  # 2.6 M, and 1.05 M of the 2x2 grid
+    assert abs(count(ImageEncoder(experiment("ours", "paper", overlay={"image_encoder.pool": "global"}))) - 2.63e6) < 2e4
+    assert abs(count(TextEncoder(PAPER)) - 3.6e6) < 0.02e6
+    assert abs(count(SpeechEncoder(PAPER)) - 1.4e6) < 0.02e6
+
+
+@pytest.mark.parametrize("overlay", [{}, {"image_encoder.pool": "global"}])
+def test_an_image_becomes_512_numbers(overlay):
+    encoder = ImageEncoder(experiment("ours", "paper", overlay=overlay))
+    state, steps, mask = encoder(torch.rand(2, 3, 128, 128) * 2 - 1)
+    assert state.shape == (2, 512) and steps.shape == (2, 16, 512) and mask.all()
+
+
+def test_padding_does_not_change_a_sentence(smoke):
+    encoder = TextEncoder(smoke).eval()
+    sentences = ["a red circle", "a small blue square below a big red star"]
+    together = encoder(*encode_batch(sentences))[0]
+    for i, sentence in enumerate(sentences):
+        assert torch.allclose(encoder(*encode_batch([sentence]))[0][0], together[i], atol=1e-5)
+
+
+def test_padding_does_not_change_a_recording(smoke):
+    encoder = SpeechEncoder(smoke).eval()
+    mel, lengths = torch.rand(2, 40, 80), torch.tensor([40, 23])
+    together = encoder(mel, lengths)[0]
+    alone = encoder(mel[1:, :23], lengths[1:])[0]
+    assert torch.allclose(alone[0], together[1], atol=1e-5)
+
+
+def test_the_order_of_words_matters(smoke):
+    encoder = TextEncoder(smoke).eval()
+    one, other = encoder(*encode_batch(["a red circle above a blue star", "a blue star above a red circle"]))[0]
+    assert not torch.allclose(one, other, atol=1e-4)

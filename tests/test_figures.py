@@ -1,0 +1,114 @@
+"""Every figure draws from small data, says what it shows, and leaves no window open."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from skiplib import figures
+from skiplib.config import Audio
+
+RNG = np.random.default_rng(0)
+
+
+@pytest.fixture(autouse=True)
+def _styled():
+    with plt.rc_context():
+        figures.style()
+        yield
+    assert not plt.get_fignums()
+
+
+def saved(figure: Figure, folder: Path) -> Figure:
+    path = folder / "figure.png"
+    figure.savefig(path)
+    assert path.stat().st_size > 1_000
+    return figure
+
+
+def titles(figure: Figure) -> list[str]:
+    return [ax.get_title() for ax in figure.axes if ax.get_title()]
+
+
+def test_scenes(tmp_path: Path) -> None:
+    images = RNG.integers(0, 255, (5, 3, 8, 8), dtype=np.uint8)
+    figure = saved(figures.scenes(images, [f"scene {i}" for i in range(5)], title="All"), tmp_path)
+    assert titles(figure) == [f"scene {i}" for i in range(5)]
+    assert figure.get_suptitle() == "All"
+
+
+def test_spectrograms_share_their_axes(tmp_path: Path) -> None:
+    mels = [RNG.random((frames, 80), dtype=np.float32) for frames in (40, 80)]
+    figure = saved(figures.spectrograms(mels, ["short", "long"], Audio()), tmp_path)
+    first, second = figure.axes[:2]
+    assert first.get_xlim() == second.get_xlim() == (0, 1.0)  # 80 frames of 12.5 ms
+    assert (first.get_xlabel(), first.get_ylabel()) == ("time (s)", "frequency (Hz)")
+    assert figure.axes[-1].get_ylabel() == "level (dB)"
+    assert first.get_ylim()[1] == pytest.approx(8_000, rel=0.03)
+
+
+def test_histograms(tmp_path: Path) -> None:
+    lengths = {"words": {"A": [3, 4, 5], "B": [6, 6]}, "seconds": {"B": np.array([0.5, 1.5, 1.0])}}
+    figure = saved(figures.histograms(lengths, title="Lengths"), tmp_path)
+    assert [ax.get_xlabel() for ax in figure.axes] == ["words", "seconds"]
+
+
+@pytest.mark.parametrize("rows", [1, 2, 60])
+def test_training_curves(rows: int, tmp_path: Path) -> None:
+    falling = np.geomspace(100, 1, rows)
+    log = pd.DataFrame({"step": 20 * np.arange(rows), "total": falling, "late": falling, "rate": falling})
+    log.loc[: rows // 2 - 1, "late"] = np.nan
+    log["classifier_accuracy"] = 0.7
+    columns = ["total", "late", "rate", "classifier_accuracy"]
+    figure = saved(figures.training_curves(log, columns, {"classifier_accuracy": 0.5}), tmp_path)
+    assert titles(figure) == ["total", "late", "rate", "classifier accuracy"]
+    assert [ax.get_ylabel() for ax in figure.axes[:3]] == ["loss", "loss", "learning rate"]
+    assert figure.axes[3].get_legend() is not None
+    assert figure.axes[0].get_yscale() == ("log" if rows > 1 else "linear")
+
+
+def test_attention_maps_order_slots_by_share(tmp_path: Path) -> None:
+    reads = {name: RNG.dirichlet(np.ones(32), size=(6, 2)) for name in ("image", "caption")}
+    figure = saved(figures.attention_maps(reads, title="Reads"), tmp_path)
+    assert titles(figure) == ["head 1", "head 2"]
+    shares = figure.axes[0].collections[0].get_array().reshape(2, 32).mean(axis=0)
+    assert (np.diff(shares) <= 0).all()
+
+
+def test_heat_maps_share_their_scale(tmp_path: Path) -> None:
+    frame = pd.DataFrame(np.eye(3), index=pd.Index(list("abc"), name="image"), columns=list("abc"))
+    figure = saved(figures.heat_maps({"one": frame, "two": frame * 2}, unit="overlap"), tmp_path)
+    assert {ax.collections[0].get_clim() for ax in figure.axes[:2]} == {(0, 2)}
+    assert figure.axes[-1].get_ylabel() == "overlap"
+
+
+def test_projections_find_the_direction_that_matters(tmp_path: Path) -> None:
+    rows = RNG.normal(size=(10, 5)) * [10, 1, 0.1, 0.1, 0.1]
+    codes = {"z": {"image": rows, "text": rows + 0.01}, "u": {"image": rows[:, ::-1], "text": rows}}
+    figure = saved(figures.projections(codes, linked=["image", "text"], title="Codes"), tmp_path)
+    assert titles(figure) == ["z", "u"]
+    assert len(figure.axes[0].lines) == 10
+    points, share = figures._principal_axes(rows)
+    assert abs(np.corrcoef(points[:, 0], rows[:, 0])[0, 1]) > 0.999
+    assert share[0] > 0.9
+
+
+def test_intervals_show_what_was_given(tmp_path: Path) -> None:
+    frame = pd.DataFrame(
+        [("ours", "wer", 0.2, 0.1, 0.4), ("no_T", "wer", 0.5, 0.4, 0.6), ("ours", "bleu", 60.0, 55.0, 66.0)],
+        columns=["system", "metric", "mean", "low", "high"],
+    )
+    figure = saved(figures.intervals(frame, by="system", panel="metric", marks={"wer": 0.1}), tmp_path)
+    assert titles(figure) == ["wer", "bleu"]
+    segments = figure.axes[0].collections[-1].get_segments()
+    assert sorted(segment[:, 0].tolist() for segment in segments) == [
+        pytest.approx([0.1, 0.4]),
+        pytest.approx([0.4, 0.6]),
+    ]
+    assert figure.axes[0].get_legend() is not None
+    assert figure.axes[1].get_legend() is None

@@ -1,0 +1,77 @@
+import numpy as np
+import pytest
+import torch
+
+from skiplib.bottleneck import MODALITIES
+from skiplib.config import experiment
+from skiplib.errors import ConfigError, DataError
+from skiplib.model import SkipNet, parameter_counts
+from skiplib.text import normalise
+
+
+def inputs(prepared, n):
+    return {
+        "image": np.array(prepared.a["test"].images[:n]),
+        "text": prepared.b["test"].sentences[:n],
+        "speech": [prepared.b["test"].mel(i) for i in range(n)],
+    }
+
+
+def test_the_paper_s_model_has_12_4_million_parameters():
+    counts = parameter_counts(SkipNet(experiment("ours", "paper")))
+    assert abs(counts["total"] - 12.4e6) < 0.1e6
+    assert counts["memory"] == 98_560
+
+
+@pytest.mark.parametrize("source", MODALITIES)
+@pytest.mark.parametrize("target", MODALITIES)
+def test_every_modality_becomes_every_other(source, target, model, prepared):
+    made = model.translate(inputs(prepared, 3)[source], source, target, batch=2)
+    assert len(made) == 3
+    if target == "image":
+        assert made.shape == (3, 3, 64, 64) and made.dtype == torch.uint8
+    elif target == "text":
+        assert all(isinstance(s, str) for s in made)
+    else:
+        assert all(m.shape[1] == 80 and 0 <= m.min() and m.max() <= 1 for m in made)
+
+
+@pytest.mark.parametrize("attend", ["single", "heads", "slots", "sequence"])
+def test_a_batch_is_its_items(attend, prepared):
+    torch.manual_seed(0)
+    model = SkipNet(experiment("ours", "smoke", overlay={"speech_decoder.attend": attend})).eval()
+    for source, x in inputs(prepared, 3).items():
+        together, apart = model.encode(x, source), model.encode(x, source, batch=1)
+        assert torch.allclose(together.u, apart.u, atol=1e-4)
+        with torch.no_grad():
+            model.speech_decoder.stop.bias.fill_(100.0)
+        first = model.decode(together, "speech"), model.decode(apart, "speech", batch=1)
+        assert all(torch.allclose(a, b, atol=1e-3) for a, b in zip(*first, strict=True))
+
+
+def test_translating_twice_gives_the_same(model, prepared):
+    x = inputs(prepared, 2)["image"]
+    assert model.translate(x, "image", "text") == model.translate(x, "image", "text")
+
+
+def test_unknown_modalities_and_empty_input_are_refused(model):
+    with pytest.raises(ConfigError, match="image, text, speech"):
+        model.translate(["a"], "text", "smell")
+    with pytest.raises(DataError):
+        model.translate([], "text", "image")
+    with pytest.raises(DataError):
+        model.translate([""], "text", "image")
+    assert normalise("A red circle!")
+
+
+@pytest.mark.parametrize(
+    "overlay",
+    [
+        {"memory.heads": 3},
+        {"image_decoder.strides": (2, 2, 2)},
+        {"speech_decoder.attend": "slots", "memory.kind": "none"},
+    ],
+)
+def test_switches_that_do_not_go_together_are_refused(overlay):
+    with pytest.raises(ConfigError):
+        SkipNet(experiment("ours", "smoke", overlay=overlay))

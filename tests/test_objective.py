@@ -1,0 +1,80 @@
+import pytest
+import torch
+
+from skiplib.config import VARIANTS, experiment
+from skiplib.model import SkipNet
+from skiplib.objective import objective
+
+SWITCHES = [
+    {"memory.layout": "code"},
+    {"memory.tanh": True},
+    {"adversarial.form": "text"},
+    {"adversarial.form": "reversal"},
+    {"adversarial.reach": "transformer"},
+    {"alignment.kind": "l2"},
+    {"alignment.kind": "contrastive"},
+    {"alignment.kind": "text_autoencoding"},
+    {"speech_decoder.attend": "heads"},
+    {"speech_decoder.attend": "slots"},
+    {"speech_decoder.attend": "sequence"},
+    {"speech_decoder.stop": "silence"},
+    {"speech_decoder.layout": "tacotron"},
+    {"speech_decoder.noise": 0.1},
+    {"text_decoder.condition": "init"},
+    {"image_encoder.pool": "global"},
+    {"init": "linear"},
+    {"transformer.norm": "none"},
+    {"loss.reduction": "sum"},
+]
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_part_of_every_variant_gets_a_gradient(variant, batch):
+    torch.manual_seed(0)
+    model = SkipNet(experiment(variant, "smoke")).train()
+    total, terms = objective(model, *batch, progress=1.0)
+    total.backward()
+    assert torch.isfinite(total) and all(v == v for v in terms.values())
+    unused = {"image_encoder.project_cell"} | ({"classifier"} if not model.experiment.adversarial.strength else set())
+    for name, parameter in model.named_parameters():
+        if not any(name.startswith(prefix) for prefix in unused):
+            assert parameter.grad is not None and parameter.grad.abs().sum() > 0, name
+
+
+@pytest.mark.parametrize("overlay", SWITCHES, ids=lambda o: "=".join(map(str, next(iter(o.items())))))
+def test_every_switch_trains(overlay, batch):
+    torch.manual_seed(0)
+    model = SkipNet(experiment("ours", "smoke", overlay=overlay)).train()
+    total, _ = objective(model, *batch)
+    total.backward()
+    assert torch.isfinite(total)
+    assert torch.isfinite(torch.nn.utils.get_total_norm([p.grad for p in model.parameters() if p.grad is not None]))
+
+
+def test_the_paper_s_objective_has_the_terms_of_eq_7_alone(batch):
+    _, terms = objective(SkipNet(experiment("ours", "smoke")), *batch)
+    losses = {"image", "speech", "stop", "image_to_text", "speech_to_text", "classifier", "transformer", "reversal"}
+    assert losses <= set(terms)
+    assert not {"text_to_text", "contrastive", "distance"} & set(terms)
+
+
+def test_the_adversarial_term_waits_for_its_start(batch):
+    model = SkipNet(experiment("ours", "smoke"))
+    assert "transformer" not in objective(model, *batch, progress=0.1)[1]
+    assert "transformer" in objective(model, *batch, progress=0.9)[1]
+
+
+def test_the_classifier_alone_learns_from_its_own_loss(batch):
+    torch.manual_seed(0)
+    model = SkipNet(experiment("ours", "smoke"))
+    torch.manual_seed(0)
+    objective(model, *batch, progress=0.0)[0].backward()
+    before = {n: p.grad.clone() for n, p in model.transformer.named_parameters()}
+    model.zero_grad()
+    with torch.no_grad():
+        for p in model.classifier.parameters():
+            p.mul_(3.0)  # another classifier, the same gradient for T: the term has not started
+    torch.manual_seed(0)
+    objective(model, *batch, progress=0.0)[0].backward()
+    for name, parameter in model.transformer.named_parameters():
+        assert torch.allclose(parameter.grad, before[name], rtol=1e-3, atol=1e-5)

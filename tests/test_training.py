@@ -1,0 +1,81 @@
+import json
+import math
+
+import pytest
+import torch
+
+from skiplib import checkpoints, training
+from skiplib.config import Optim, experiment
+from skiplib.errors import ConfigError, TrainingError
+from skiplib.training import FINAL, LOG, RESUME, learning_rate, train
+
+
+class Interrupted(Exception):
+    pass
+
+
+def test_training_learns_and_is_not_done_twice(prepared, folder, monkeypatch):
+    tiny = experiment("ours_aligned", "smoke", overlay={"optim.steps": 30})
+    monkeypatch.setattr(training, "LOG_STEPS", 1)
+    model, seconds = train(tiny, prepared, folder)
+    log = training.read_log(folder)
+    for term in ("image", "speech", "image_to_text", "speech_to_text"):
+        assert log[term].tail(3).mean() < 0.9 * log[term].head(3).mean(), term
+    monkeypatch.setattr(training, "objective", None)  # a second call trains nothing
+    again, same = train(tiny, prepared, folder)
+    assert math.isclose(same, seconds, abs_tol=1)
+    assert all(torch.equal(a, b) for a, b in zip(model.state_dict().values(), again.state_dict().values(), strict=True))
+
+
+def test_an_interrupted_run_ends_as_if_it_had_not_been(prepared, tmp_path, monkeypatch):
+    tiny = experiment("ours", "smoke", overlay={"optim.precision": "32-true"})
+    whole, _ = train(tiny, prepared, tmp_path / "whole")
+    real, calls = training.objective, []
+
+    def stop_at_step_8(*given):
+        calls.append(1)
+        if len(calls) == 9:
+            raise Interrupted
+        return real(*given)
+
+    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(training, "objective", stop_at_step_8)
+    with pytest.raises(Interrupted):
+        train(tiny, prepared, tmp_path / "cut")
+    assert (tmp_path / "cut" / RESUME).exists() and not (tmp_path / "cut" / FINAL).exists()
+    resumed, _ = train(tiny, prepared, tmp_path / "cut")
+    assert len(calls) == 9 + tiny.optim.steps - 8
+    for (name, a), b in zip(whole.state_dict().items(), resumed.state_dict().values(), strict=True):
+        assert torch.allclose(a.float(), b.float(), atol=1e-5), name
+    steps = [json.loads(line)["step"] for line in (tmp_path / "cut" / LOG).read_text().splitlines()]
+    assert steps == sorted(set(steps))
+
+
+def test_a_damaged_or_foreign_checkpoint_is_not_used(prepared, folder, smoke, model):
+    folder.mkdir()
+    (folder / FINAL).write_bytes(b"nothing")
+    checkpoints.save(
+        folder / RESUME, checkpoints.model_tensors(model), experiment("ours", "smoke"), step=5, seconds=1.0
+    )
+    train(smoke, prepared, folder)
+    assert checkpoints.load_model(folder / FINAL).experiment == smoke
+
+
+def test_a_loss_that_is_no_number_stops_the_run(prepared, folder, smoke, monkeypatch):
+    monkeypatch.setattr(training, "objective", lambda *_: (torch.tensor(float("nan"), requires_grad=True), {}))
+    with pytest.raises(TrainingError, match="step 0"):
+        train(smoke, prepared, folder)
+    assert not (folder / FINAL).exists()
+
+
+def test_a_batch_larger_than_the_set_is_refused(prepared, folder):
+    with pytest.raises(ConfigError, match="optim.batch"):
+        train(experiment("ours", "smoke", overlay={"optim.batch": 1_000}), prepared, folder)
+
+
+@pytest.mark.parametrize("schedule", ["noam", "cosine", "constant"])
+def test_the_rate_peaks_where_it_says(schedule):
+    optim = Optim(schedule=schedule, steps=1_000, warmup=50, rate=0.01)
+    rates = [learning_rate(optim, step) for step in range(1_000)]
+    assert math.isclose(max(rates), 0.01, rel_tol=0.02)
+    assert rates[-1] <= rates[500] and (schedule == "constant" or rates[0] < 0.001)

@@ -1,0 +1,146 @@
+"""What a person reads: words in the right colour, cards that carry all they show, bars that judge."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from skiplib import widgets
+from skiplib.model import SkipNet
+from skiplib.prepare import Prepared
+from skiplib.report import loads
+from skiplib.widgets import Browser, Described, coloured, describe, gallery, scoreboard
+
+
+class Parrot:
+    """A judge that hears one sentence in everything."""
+
+    def __init__(self, sentence: str = "a red circle") -> None:
+        self.sentence, self.clips = sentence, 0
+
+    def transcribe(self, waveforms, rate: int, progress: bool = False) -> list[str]:
+        self.clips += len(waveforms)
+        return [self.sentence for _ in waveforms]
+
+
+def kinds(html: str) -> list[tuple[str, str]]:
+    return re.findall(r'title="(\w+)">([^<]+)<', html)
+
+
+def item(row: int = 3, accuracy: float | None = 0.5) -> Described:
+    wave, mel = np.sin(np.arange(1_600) / 20).astype(np.float32), torch.zeros(8, 80)
+    image = np.zeros((3, 8, 8), dtype=np.uint8)
+    sound = (mel, wave, mel, wave, "")
+    return Described(row, image, ["a <red> circle"], "a red ring", "a circle", *sound, accuracy)
+
+
+def test_words_are_coloured_by_the_nearest_reference() -> None:
+    references = ["look at a big dog today", "a red circle above a blue star"]
+    found = kinds(coloured("A red circle, really, above a green.", references, zero_shot=["circle"]))
+    assert found == [
+        *[("right", "a"), ("right", "red"), ("right", "circle"), ("inserted", "really"), ("right", "above")],
+        *[("right", "a"), ("wrong", "green"), ("missing", "[star]")],
+    ]
+
+
+def test_a_zero_shot_word_stands_in_a_box() -> None:
+    html = coloured("a purple star", ["a purple star"], zero_shot=("purple",))
+    assert [widgets.ZERO_SHOT in span for span in html.split("</span>")[:3]] == [False, True, False]
+
+
+@pytest.mark.parametrize("sentence", ["", " ", "..."])
+def test_silence_has_no_words(sentence: str) -> None:
+    assert coloured(sentence, ["a red circle"]) == "<i>(nothing)</i>"
+
+
+def test_words_cannot_be_markup() -> None:
+    assert "<script" not in coloured("<script>alert</script>", ["a red circle"])
+
+
+def test_cards_carry_all_they_show() -> None:
+    html = gallery([item(), item(4, None)], 16_000).data
+    assert html.count("<audio") == 4 and html.count("<img") == 2
+    assert "50% of the content words" in html and "a &lt;red&gt; circle" in html
+    assert not loads(html)
+    assert "no image" in gallery([], 16_000).data
+
+
+def test_describe_fills_every_field(model: SkipNet, prepared: Prepared) -> None:
+    found = describe(model, prepared, Parrot(), [2, 0])
+    assert [x.row for x in found] == [2, 0]
+    first = found[0]
+    assert first.references == prepared.a["test"].captions[2]
+    assert first.heard == first.true_heard == "a red circle"
+    assert first.image.shape == (3, 64, 64)
+    assert len(first.true_mel) == len(prepared.truth.mel(2))
+    assert 0 <= first.accuracy <= 1
+    assert np.isfinite(first.wave).all() and len(first.wave)
+
+
+def test_browser_describes_on_demand_and_is_still_without_a_kernel(
+    model: SkipNet, prepared: Prepared
+) -> None:
+    judge = Parrot()
+    browser = Browser(model, prepared, judge, [item(1)])
+    assert judge.clips == 0 and "test image 1" in browser.page.value
+    browser.slider.value = 2
+    assert judge.clips == 2 and "test image 2" in browser.page.value
+    browser.slider.value = 1
+    browser.slider.value = 2
+    assert judge.clips == 2, "what was heard is not heard again"
+    bundle = browser._repr_mimebundle_()
+    assert bundle["text/html"].count("<audio") == 2
+    assert "application/vnd.jupyter.widget-view+json" in bundle
+    browser.box.close()
+
+
+def summary(**metrics: dict[str, tuple[float, float, float]]) -> pd.DataFrame:
+    rows = [
+        (system, "", "skipworld", "demo", metric, *values, 3, 900)
+        for system, found in metrics.items()
+        for metric, values in found.items()
+    ]
+    columns = ["system", "overlay", "corpus", "scale", "metric", "mean", "low", "high", "seeds", "n"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def test_scoreboard_judges_by_the_bars() -> None:
+    board = scoreboard(
+        summary(
+            ours_aligned={
+                "i2s_content_accuracy": (0.91, 0.9, 0.92),
+                "i2s_wer": (0.21, 0.2, 0.22),
+                "ceiling_wer": (0.1, 0.1, 0.1),
+                "i2t_bleu1": (90.0, 89.0, 91.0),
+                "ceiling_bleu1": (92.0, 91.0, 93.0),
+                "modality_probe_accuracy": (0.6, 0.5, 0.7),
+                "memory_entropy": (0.4, 0.4, 0.4),
+            },
+            aligned_no_Ladv={"modality_probe_accuracy": (0.8, 0.75, 0.9)},
+        ),
+        "ours_aligned",
+    )
+    verdicts = board["verdict"]
+    assert verdicts["i2s_content_accuracy"] == "met"
+    assert (board.loc["i2s_wer", "bar"], verdicts["i2s_wer"]) == ("<= 0.2", "missed")
+    assert (board.loc["i2t_bleu1", "bar"], verdicts["i2t_bleu1"]) == (">= 87.4", "met")
+    assert tuple(board.loc["modality_probe_accuracy", ["bar", "verdict"]]) == ("< 0.75", "met")
+    assert verdicts["memory_entropy"] == "stated"
+    assert verdicts["t2s_wer"] == "missing" and pd.isna(board.loc["t2s_wer", "mean"])
+
+
+def test_scoreboard_needs_the_other_system_to_compare_with() -> None:
+    scores = {"modality_probe_accuracy": (0.6, 0.5, 0.7)}
+    board = scoreboard(summary(ours=scores, no_Ladv=scores), "no_Ladv")
+    assert tuple(board.loc["modality_probe_accuracy", ["bar", "verdict"]]) == ("", "stated")
+    alone = scoreboard(summary(ours=scores), "ours").loc["modality_probe_accuracy"]
+    assert (alone["bar"], alone["verdict"]) == ("< that of no_Ladv modality_probe_accuracy", "stated")
+
+
+def test_scoreboard_of_no_record_is_all_missing() -> None:
+    board = scoreboard(summary(), "ours")
+    assert set(board["verdict"]) == {"missing"} and len(board) == len(widgets.BARS)
