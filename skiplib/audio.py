@@ -102,7 +102,9 @@ def prepare_wave(wave: np.ndarray, rate: int, audio: Audio) -> Float[Tensor, " s
     if np.abs(samples).max() < 1e-4:
         raise DataError("the recording is silent")
     if samples.size / rate > MAX_SECONDS:
-        raise DataError(f"the recording lasts {samples.size / rate:.1f} s; at most {MAX_SECONDS:.0f} s are taken")
+        raise DataError(
+            f"the recording lasts {samples.size / rate:.1f} s; at most {MAX_SECONDS:.0f} s are taken"
+        )
     tensor = torch.from_numpy(np.ascontiguousarray(samples, dtype=np.float32))
     return tensor if rate == audio.rate else torchaudio.functional.resample(tensor, rate, audio.rate)
 

@@ -54,11 +54,11 @@ class MemoryFusion(nn.Module):
         self.width = experiment.latent // options.heads
         self.shared_values = options.layout == "code"
         rows = self.width if self.shared_values else experiment.latent
-        self.memory = nn.Parameter(torch.randn(options.slots, rows))
+        self.memory = nn.Parameter(options.scale * torch.randn(options.slots, rows))
         self.key = nn.Conv1d(rows, experiment.latent, 1)
         # A read that starts nearly uniform passes an average of all rows, and the decoders learn to do
         # without it: keys are scaled so that the first attention scores have this standard deviation.
-        nn.init.normal_(self.key.weight, std=options.key_scale / math.sqrt(rows))
+        nn.init.normal_(self.key.weight, std=options.key_scale / (options.scale * math.sqrt(rows)))
         nn.init.zeros_(self.key.bias)
         self.squash = torch.tanh if options.tanh else nn.Identity()
 

@@ -19,7 +19,7 @@ from skiplib.model import SkipNet
 
 FORMAT = "1"
 TRAINING_CODE = (
-    "audio batches bottleneck decoders encoders losses model objective prepare text training".split()
+    ["audio", "batches", "bottleneck", "decoders", "encoders", "losses", "model", "objective", "prepare", "text", "training"]
 )
 
 

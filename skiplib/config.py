@@ -103,6 +103,7 @@ class Memory(Frozen):
     heads: int = Field(4, ge=1)
     tanh: bool = False
     key_scale: float = 2.0  # standard deviation of the initial attention scores
+    scale: float = 1.0  # standard deviation of the initial memory
     rate: float = 0.1  # learning rate of M relative to the rest
 
 
@@ -133,6 +134,8 @@ class TextDecoder(Frozen):
     embedding: int = 128
     hidden: int = 256
     condition: Literal["every_step", "init"] = "every_step"
+    dropout: float = Field(0.0, ge=0, lt=1)  # share of the symbols before that training hides
+    readout: Literal["linear", "deep"] = "linear"  # of a step's symbol; deep: a hidden layer over state and u
 
 
 class SpeechDecoder(Frozen):
@@ -144,6 +147,9 @@ class SpeechDecoder(Frozen):
     layout: Literal["paper", "tacotron"] = "paper"
     stop: Literal["token", "silence"] = "token"
     noise: float = Field(0.0, ge=0)  # standard deviation of the noise on u in training
+    readout: Literal["linear", "deep"] = (
+        "linear"  # of a step's frames; deep: a hidden layer over state and context
+    )
 
 
 class Loss(Frozen):
@@ -227,6 +233,11 @@ DEMO_MODEL = {
     "image_decoder.strides": (2, 2, 2, 2),
     "text_decoder.hidden": 192,
     "text_decoder.embedding": 64,
+    "text_decoder.readout": "deep",
+    "speech_decoder.readout": "deep",
+    "memory.scale": 2.0,
+    "adversarial.strength": 0.02,
+    "loss.speech": 4.0,
 }
 
 SCALES: dict[str, dict[str, Any]] = {
@@ -238,7 +249,7 @@ SCALES: dict[str, dict[str, Any]] = {
         "optim.schedule": "cosine",
         "optim.warmup": 100,
         "optim.batch": 32,
-        "optim.steps": 2_000,
+        "optim.steps": 2_500,
     },
     "smoke": DEMO_WORLD
     | DEMO_MODEL

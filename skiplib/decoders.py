@@ -14,11 +14,12 @@ from skiplib.text import END_ID, PAD_ID, SYMBOLS
 MAX_CHARACTERS = 200
 MAX_FRAMES = 1_000  # 12.5 s
 SILENT_LEVEL = 0.25  # of the mel scale: below it a frame counts as silence
+READOUT = 256  # hidden layer of a deep readout
 SILENT_CHUNKS = 8  # `speech_decoder.stop=silence` ends after so many
 
 
 def starting_state(experiment: Experiment, hidden: int) -> nn.Module:
-    """"Initialise with u": u itself where the sizes agree, else one linear map (decisions 6)."""
+    """ "Initialise with u": u itself where the sizes agree, else one linear map (decisions 6)."""
     if experiment.init == "identity" and hidden == experiment.latent:
         return nn.Identity()
     return nn.Linear(experiment.latent, hidden)
@@ -31,7 +32,9 @@ class ImageDecoder(nn.Module):
         super().__init__()
         options = experiment.image_decoder
         if 4 * math.prod(options.strides) != experiment.image.size:
-            raise ValueError(f"strides {options.strides} do not lead from 4 to {experiment.image.size} pixels")
+            raise ValueError(
+                f"strides {options.strides} do not lead from 4 to {experiment.image.size} pixels"
+            )
         self.enter = nn.Linear(experiment.latent, 64 * 4 * 4)
         layers: list[nn.Module] = []
         sizes = (64, *options.channels, 3)
@@ -55,11 +58,15 @@ class TextDecoder(nn.Module):
         super().__init__()
         options = experiment.text_decoder
         self.every_step = options.condition == "every_step"
+        self.dropout = options.dropout
         self.embedding = nn.Embedding(len(SYMBOLS), options.embedding)
         self.start = starting_state(experiment, options.hidden)
         inputs = options.embedding + (experiment.latent if self.every_step else 0)
         self.lstm = nn.LSTM(inputs, options.hidden, 2, batch_first=True)
-        self.score = nn.Linear(options.hidden, len(SYMBOLS))
+        self.deep = options.readout == "deep"
+        if self.deep:
+            self.read = nn.Linear(options.hidden + experiment.latent, READOUT)
+        self.score = nn.Linear(READOUT if self.deep else options.hidden, len(SYMBOLS))
 
     def _state(self, u: Float[Tensor, "batch latent"]) -> tuple[Tensor, Tensor]:
         hidden = self.start(u)[None].repeat(2, 1, 1)
@@ -74,9 +81,21 @@ class TextDecoder(nn.Module):
     def forward(
         self, u: Float[Tensor, "batch latent"], ids: Int[Tensor, "batch time"]
     ) -> Float[Tensor, "batch time symbols"]:
-        """Scores of each next symbol with the true ones before it (teacher forcing)."""
+        """Scores of each next symbol with the true ones before it (teacher forcing).
+
+        Hiding some of them in training makes the decoder ask u instead (Bowman et al. 2016, section 3.2).
+        """
         before = nn.functional.pad(ids, (1, -1), value=PAD_ID)
-        return self.score(self.lstm(self._inputs(u, before), self._state(u))[0])
+        if self.training and self.dropout:
+            before = before.masked_fill(torch.rand(before.shape, device=ids.device) < self.dropout, PAD_ID)
+        return self._scores(self.lstm(self._inputs(u, before), self._state(u))[0], u)
+
+    def _scores(self, output: Tensor, u: Tensor) -> Tensor:
+        if self.deep:
+            output = torch.relu(
+                self.read(torch.cat([output, u[:, None].expand(-1, output.shape[1], -1)], dim=-1))
+            )
+        return self.score(output)
 
     @torch.inference_mode()
     def generate(self, u: Float[Tensor, "batch latent"]) -> Int[Tensor, "batch time"]:
@@ -87,7 +106,7 @@ class TextDecoder(nn.Module):
         out = []
         for _ in range(MAX_CHARACTERS):
             output, state = self.lstm(self._inputs(u, symbol), state)
-            scores = self.score(output)
+            scores = self._scores(output, u)
             scores[..., PAD_ID] = -torch.inf  # padding is never a symbol of a sentence
             symbol = scores.argmax(-1)
             symbol[ended] = PAD_ID
@@ -134,8 +153,14 @@ class SpeechDecoder(nn.Module):
             self.query = nn.Linear(hidden, latent)
             self.key = nn.Linear(width, latent)
             self.value = nn.Linear(width, latent)
-        self.frames = nn.Linear(hidden + latent, self.chunk * self.mels)
-        self.stop = nn.Linear(hidden + latent, 1)
+        self.read = (
+            nn.Sequential(nn.Linear(hidden + latent, READOUT), nn.ReLU())
+            if options.readout == "deep"
+            else nn.Identity()
+        )
+        width = READOUT if options.readout == "deep" else hidden + latent
+        self.frames = nn.Linear(width, self.chunk * self.mels)
+        self.stop = nn.Linear(width, 1)
 
     def _context(self, states: Tensor, u: Tensor, slots: Tensor | None, mask: Tensor | None) -> Tensor:
         if self.single or slots is None:
@@ -145,13 +170,15 @@ class SpeechDecoder(nn.Module):
             scores = scores.masked_fill(~mask[:, None], -torch.inf)
         return scores.softmax(-1) @ self.value(slots)
 
-    def _step(self, before: Tensor, u: Tensor, slots: Tensor | None, mask: Tensor | None, state: tuple) -> tuple:
+    def _step(
+        self, before: Tensor, u: Tensor, slots: Tensor | None, mask: Tensor | None, state: tuple
+    ) -> tuple:
         """Frames and stop scores for the frames `before` them, [batch, steps, mels]."""
         inputs = torch.cat([self.prenet(before), u[:, None].expand(-1, before.shape[1], -1)], dim=-1)
         attended, attention_state = self.attention_rnn(inputs, state[0])
         context = self._context(attended, u, slots, mask)
         output, decoder_state = self.decoder_rnn(torch.cat([attended, context], dim=-1), state[1])
-        output = torch.cat([output, context], dim=-1)
+        output = self.read(torch.cat([output, context], dim=-1))
         return self.frames(output), self.stop(output)[..., 0], (attention_state, decoder_state)
 
     def _state(self, u: Tensor) -> tuple[Tensor, Tensor]:

@@ -53,7 +53,8 @@ class CBHG(nn.Module):
     def __init__(self, channels: int, banks: int, highways: int) -> None:
         super().__init__()
         self.bank = nn.ModuleList(
-            nn.Conv1d(channels, channels, width, padding=width // 2, bias=False) for width in range(1, banks + 1)
+            nn.Conv1d(channels, channels, width, padding=width // 2, bias=False)
+            for width in range(1, banks + 1)
         )
         self.bank_norm = nn.BatchNorm1d(channels * banks)
         self.pool = nn.MaxPool1d(2, stride=1, padding=1)

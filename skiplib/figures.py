@@ -33,7 +33,9 @@ LABELS = {  # of the columns of a training log that are no losses
 
 
 def style() -> None:
-    """Set the looks of all figures: seaborn's white grid and its colour-blind palette."""
+    """Set the looks of figures, seaborn's white grid and colour-blind palette, and show tables uncut."""
+    for limit, value in {"max_colwidth": None, "max_rows": 100, "max_columns": 30}.items():
+        pd.set_option(f"display.{limit}", value)
     sns.set_theme(context="notebook", style="whitegrid", palette="colorblind", font_scale=0.85)
     sns.mpl.rcParams.update({"figure.dpi": 90, "axes.titlesize": "medium", "figure.titlesize": "large"})
 
@@ -187,18 +189,21 @@ def intervals(
     """
     names, panels = list(dict.fromkeys(frame[by])), list(dict.fromkeys(frame[panel]))
     columns = min(3, len(panels))
-    figure, axes = _grid(len(panels), columns, 12 / columns, 1 + 0.34 * len(names), title)
+    width = 8.0 if columns == 1 else 12 / columns
+    figure, axes = _grid(len(panels), columns, width, 1 + 0.34 * len(names), title)
+    marked = None
     for i, (ax, name) in enumerate(zip(axes, panels, strict=True)):
         rows = frame[frame[panel] == name].set_index(by).reindex(names)
         sns.pointplot(x=rows["mean"], y=names, orient="h", linestyle="none", errorbar=None, ax=ax)
         error = np.abs(rows[["low", "high"]].to_numpy(dtype=float).T - rows["mean"].to_numpy(dtype=float))
         ax.errorbar(rows["mean"], range(len(names)), xerr=error, fmt="none", ecolor="C0", capsize=3)
         if marks and name in marks:
-            ax.axvline(marks[name], color="C1", linestyle="--", label="bar")
-            ax.legend(fontsize="small", loc="best")
-        ax.set(title=name, xlabel="mean and 95% interval", ylabel="")
+            marked = ax.axvline(marks[name], color="C1", linestyle="--", label="bar")
+        ax.set(title=name, xlabel="mean and 95% interval", ylabel="", ylim=(len(names) - 0.5, -0.5))
         if i % columns:
             ax.set_yticklabels([])
+    if marked:
+        figure.legend(handles=[marked], loc="outside lower right", frameon=False)
     return figure
 
 

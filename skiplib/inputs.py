@@ -65,7 +65,8 @@ def mel_batch(
     Raises `DataError` if a mel is empty, of another shape, or not finite.
     """
     rows = [
-        mel.float() if isinstance(mel, Tensor) else torch.from_numpy(np.array(mel, dtype=np.float32)) for mel in mels
+        mel.float() if isinstance(mel, Tensor) else torch.from_numpy(np.array(mel, dtype=np.float32))
+        for mel in mels
     ]
     for i, row in enumerate(rows):
         if row.ndim != 2 or row.shape[1] != bands or len(row) == 0:

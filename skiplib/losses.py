@@ -62,9 +62,7 @@ def text_loss(
     return loss.sum() / mask.sum() if reduction == "mean" else loss.sum() / len(ids)
 
 
-def classifier_loss(
-    scores: Float[Tensor, "batch 3"], modality: Int[Tensor, " batch"]
-) -> Float[Tensor, ""]:
+def classifier_loss(scores: Float[Tensor, "batch 3"], modality: Int[Tensor, " batch"]) -> Float[Tensor, ""]:
     """L_C of Eq. 1: one expectation for each of image, speech, text of A and text of B, added up.
 
     A batch holds as many of each of the four, so four times the mean is their sum.

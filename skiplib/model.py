@@ -93,7 +93,9 @@ class SkipNet(nn.Module):
     def encode(self, x: Any, source: str, batch: int = 64) -> Code:
         """The code of images, sentences or mels (as `translate` takes them), evaluated in batches."""
         self._check(source)
-        encode = {"image": self._encode_images, "text": self._encode_texts, "speech": self._encode_mels}[source]
+        encode = {"image": self._encode_images, "text": self._encode_texts, "speech": self._encode_mels}[
+            source
+        ]
         self.eval()
         parts = [encode(x[i : i + batch]) for i in range(0, len(x), batch)]
         if not parts:

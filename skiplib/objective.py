@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -128,13 +129,15 @@ def _adversarial(
 
 
 def memory_use(memory: MemoryFusion, z: Float[Tensor, "batch latent"]) -> dict[str, Tensor]:
-    """`memory_entropy`: mean entropy of a read, 0 (one slot) to 1 (all alike); `memory_slots_used`:
-    share of slots that some read of the batch gives more than a tenth."""
+    """`memory_entropy`: mean entropy of a read, 0 (one slot) to 1 (all alike); `memory_slots_used`: the
+    perplexity of a head's average read as a share of the slots: 1 if all serve some input alike."""
     with torch.no_grad():
         attention = memory.attention(z)
-        entropy = -(attention * attention.clamp_min(1e-9).log()).sum(-1).mean()
-        used = (attention.amax(0) > 0.1).any(0).float().mean()
-    return {"memory_entropy": entropy / torch.log(torch.tensor(attention.shape[-1])), "memory_slots_used": used}
+        slots = attention.shape[-1]
+        entropy = -(attention * attention.clamp_min(1e-9).log()).sum(-1).mean() / math.log(slots)
+        average = attention.mean(0)
+        used = (-(average * average.clamp_min(1e-9).log()).sum(-1)).exp().mean() / slots
+    return {"memory_entropy": entropy, "memory_slots_used": used}
 
 
 def join(*parts: Texts) -> Texts:

@@ -137,13 +137,19 @@ def _build(experiment: Experiment, place: Path, workers: int) -> None:
     lost: list[tuple[str, str]] = []
     texts: dict[str, Any] = {}
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+    with ProcessPoolExecutor(
+        workers, mp_context=context, initializer=torch.set_num_threads, initargs=(1,)
+    ) as pool:
         for split in SPLITS:
             items = list(a.image_text(split))
             jobs = [(item, experiment.image.size) for item in items]
             rows = _run(pool, _image, jobs, f"images of A, {split}")
             texts[f"a_{split}"] = _store_images(place / f"images_{split}.npy", items, rows, lost)
-        for name, speech in (("b_train", b.text_speech("train")), ("b_test", b.text_speech("test")), ("truth", truth)):
+        for name, speech in (
+            ("b_train", b.text_speech("train")),
+            ("b_test", b.text_speech("test")),
+            ("truth", truth),
+        ):
             spoken = list(speech)
             rows = _run(pool, _mel, [(item, experiment.audio) for item in spoken], f"speech, {name}")
             texts[name] = _store_mels(place, name, spoken, rows, experiment.audio, lost)
@@ -155,7 +161,10 @@ def _build(experiment: Experiment, place: Path, workers: int) -> None:
     manifest = {
         "format": FORMAT,
         **_determines(experiment),
-        "counts": {key: len(value if isinstance(value, list) and key[0] != "a" else value[0]) for key, value in texts.items()},
+        "counts": {
+            key: len(value if isinstance(value, list) and key[0] != "a" else value[0])
+            for key, value in texts.items()
+        },
         "quarantined": len(lost),
         "files": {n: _digest(place / n) for n in names if n not in audio},
         "audio_files": {n: _digest(place / n) for n in audio},

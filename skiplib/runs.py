@@ -27,7 +27,9 @@ def folder_of(experiment: Experiment, overlay: Mapping[str, Any] | None = None) 
     return config.RUNS_DIR / run_id(e.corpus, e.scale, e.variant, e.seed, overlay)
 
 
-def trained(experiment: Experiment, overlay: Mapping[str, Any] | None = None) -> tuple[SkipNet, Prepared, float]:
+def trained(
+    experiment: Experiment, overlay: Mapping[str, Any] | None = None
+) -> tuple[SkipNet, Prepared, float]:
     """The trained model, its data, and the seconds of training; what is there already is not made again."""
     prepared = prepare(experiment)
     model, seconds = training.train(experiment, prepared, folder_of(experiment, overlay))

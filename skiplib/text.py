@@ -18,7 +18,9 @@ SYMBOLS = PAD + END + '"' + string.ascii_uppercase + string.ascii_lowercase + "!
 PAD_ID = 0
 END_ID = 1
 _IDS = {symbol: i for i, symbol in enumerate(SYMBOLS)}
-_PLAIN = str.maketrans({"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u2013": "-", "\u2014": "-"})
+_PLAIN = str.maketrans(
+    {"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u2013": "-", "\u2014": "-"}
+)
 
 
 def normalise(sentence: str) -> str:
@@ -30,7 +32,9 @@ def normalise(sentence: str) -> str:
     plain = " ".join("".join(c for c in plain if not unicodedata.combining(c)).split())
     for place, character in enumerate(plain):
         if character not in _IDS or character in (PAD, END):
-            raise DataError(f"character {character!r} at {place} of {sentence!r} is not one of the 66 symbols")
+            raise DataError(
+                f"character {character!r} at {place} of {sentence!r} is not one of the 66 symbols"
+            )
     if not plain:
         raise DataError(f"the text is empty: {sentence!r}")
     return plain

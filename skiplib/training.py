@@ -149,13 +149,18 @@ def _usable(path: Path, experiment: Experiment) -> tuple[dict[str, Tensor], dict
     except CheckpointError as error:
         log.warning("%s; it is not used", error)
         return None
-    if metadata["experiment"] != experiment.model_dump_json() or metadata["code"] != checkpoints.code_digest():
+    if (
+        metadata["experiment"] != experiment.model_dump_json()
+        or metadata["code"] != checkpoints.code_digest()
+    ):
         log.warning("%s belongs to another experiment or other code; it is not used", path)
         return None
     return tensors, metadata
 
 
-def _resume(folder: Path, experiment: Experiment, model: SkipNet, optimiser: torch.optim.Adam) -> tuple[int, float]:
+def _resume(
+    folder: Path, experiment: Experiment, model: SkipNet, optimiser: torch.optim.Adam
+) -> tuple[int, float]:
     """Where to go on, and the seconds spent before; the log loses what will be done again."""
     found = _usable(folder / RESUME, experiment)
     folder.mkdir(parents=True, exist_ok=True)

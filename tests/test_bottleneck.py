@@ -3,7 +3,13 @@ import math
 import pytest
 import torch
 
-from skiplib.bottleneck import MemoryFusion, ModalityClassifier, ModalityTransformer, memory_fusion, reverse_gradient
+from skiplib.bottleneck import (
+    MemoryFusion,
+    ModalityClassifier,
+    ModalityTransformer,
+    memory_fusion,
+    reverse_gradient,
+)
 from skiplib.config import experiment
 
 
@@ -13,7 +19,12 @@ def count(module):
 
 @pytest.mark.parametrize(
     ("overlay", "parameters"),
-    [({}, 98_560), ({"memory.layout": "code"}, 24_832), ({"memory.kind": "fc"}, 98_752), ({"memory.kind": "none"}, 0)],
+    [
+        ({}, 98_560),
+        ({"memory.layout": "code"}, 24_832),
+        ({"memory.kind": "fc"}, 98_752),
+        ({"memory.kind": "none"}, 0),
+    ],
 )
 def test_m_and_its_ablations_have_the_parameters_that_were_decided(overlay, parameters):
     assert count(memory_fusion(experiment("ours", "paper", overlay=overlay))) == parameters

@@ -38,7 +38,10 @@ def test_an_overlay_changes_one_number(slots):
 
 def test_an_ablation_differs_from_its_system_in_its_own_switches_alone():
     ours = experiment("ours_aligned")
-    assert experiment("aligned_no_M").model_copy(update={"variant": "ours_aligned", "memory": ours.memory}) == ours
+    assert (
+        experiment("aligned_no_M").model_copy(update={"variant": "ours_aligned", "memory": ours.memory})
+        == ours
+    )
     no_t = experiment("aligned_no_T")
     assert no_t.adversarial == ours.adversarial and no_t.transformer.kind == "linear"
 

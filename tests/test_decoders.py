@@ -14,7 +14,13 @@ def test_paper_sizes():
     paper = experiment("ours", "paper")
     assert abs(count(ImageDecoder(paper)) - 0.4e6) < 0.01e6
     assert abs(count(TextDecoder(paper)) - 1.21e6) < 0.01e6  # 0.95 M, and 0.26 M of u at every step
-    assert abs(count(TextDecoder(experiment("ours", "paper", overlay={"text_decoder.condition": "init"}))) - 0.95e6) < 1e4
+    assert (
+        abs(
+            count(TextDecoder(experiment("ours", "paper", overlay={"text_decoder.condition": "init"})))
+            - 0.95e6
+        )
+        < 1e4
+    )
     assert abs(count(SpeechDecoder(paper)) - 1.7e6) < 0.05e6
 
 

@@ -14,7 +14,13 @@ def count(module):
 
 def test_paper_sizes():
     assert abs(count(ImageEncoder(PAPER)) - 3.68e6) < 0.02e6  # 2.6 M, and 1.05 M of the 2x2 grid
-    assert abs(count(ImageEncoder(experiment("ours", "paper", overlay={"image_encoder.pool": "global"}))) - 2.63e6) < 2e4
+    assert (
+        abs(
+            count(ImageEncoder(experiment("ours", "paper", overlay={"image_encoder.pool": "global"})))
+            - 2.63e6
+        )
+        < 2e4
+    )
     assert abs(count(TextEncoder(PAPER)) - 3.6e6) < 0.02e6
     assert abs(count(SpeechEncoder(PAPER)) - 1.4e6) < 0.02e6
 
@@ -44,5 +50,7 @@ def test_padding_does_not_change_a_recording(smoke):
 
 def test_the_order_of_words_matters(smoke):
     encoder = TextEncoder(smoke).eval()
-    one, other = encoder(*encode_batch(["a red circle above a blue star", "a blue star above a red circle"]))[0]
+    one, other = encoder(*encode_batch(["a red circle above a blue star", "a blue star above a red circle"]))[
+        0
+    ]
     assert not torch.allclose(one, other, atol=1e-4)

@@ -34,7 +34,9 @@ def test_a_batch_may_be_arrays_or_pictures():
     assert image_batch(tensor, 64).shape == (2, 3, 64, 64)
 
 
-@pytest.mark.parametrize("bad", [np.zeros((4, 4), np.float32), np.zeros((0, 4, 3), np.uint8), np.zeros(4, np.uint8)])
+@pytest.mark.parametrize(
+    "bad", [np.zeros((4, 4), np.float32), np.zeros((0, 4, 3), np.uint8), np.zeros(4, np.uint8)]
+)
 def test_what_is_no_picture_is_refused(bad):
     with pytest.raises(DataError):
         image_array(bad, 64)

@@ -35,7 +35,9 @@ def test_every_part_of_every_variant_gets_a_gradient(variant, batch):
     total, terms = objective(model, *batch, progress=1.0)
     total.backward()
     assert torch.isfinite(total) and all(v == v for v in terms.values())
-    unused = {"image_encoder.project_cell"} | ({"classifier"} if not model.experiment.adversarial.strength else set())
+    unused = {"image_encoder.project_cell"} | (
+        {"classifier"} if not model.experiment.adversarial.strength else set()
+    )
     for name, parameter in model.named_parameters():
         if not any(name.startswith(prefix) for prefix in unused):
             assert parameter.grad is not None and parameter.grad.abs().sum() > 0, name
@@ -48,12 +50,23 @@ def test_every_switch_trains(overlay, batch):
     total, _ = objective(model, *batch)
     total.backward()
     assert torch.isfinite(total)
-    assert torch.isfinite(torch.nn.utils.get_total_norm([p.grad for p in model.parameters() if p.grad is not None]))
+    assert torch.isfinite(
+        torch.nn.utils.get_total_norm([p.grad for p in model.parameters() if p.grad is not None])
+    )
 
 
 def test_the_paper_s_objective_has_the_terms_of_eq_7_alone(batch):
     _, terms = objective(SkipNet(experiment("ours", "smoke")), *batch)
-    losses = {"image", "speech", "stop", "image_to_text", "speech_to_text", "classifier", "transformer", "reversal"}
+    losses = {
+        "image",
+        "speech",
+        "stop",
+        "image_to_text",
+        "speech_to_text",
+        "classifier",
+        "transformer",
+        "reversal",
+    }
     assert losses <= set(terms)
     assert not {"text_to_text", "contrastive", "distance"} & set(terms)
 

@@ -27,7 +27,9 @@ def test_a_batch_is_its_sentences_padded(batch):
         assert set(row[length:]) <= {PAD_ID}
 
 
-@pytest.mark.parametrize(("odd", "plain"), [("caf\u00e9", "cafe"), ("\u2018no\u2019", "'no'"), (" a \n b ", "a b")])
+@pytest.mark.parametrize(
+    ("odd", "plain"), [("caf\u00e9", "cafe"), ("\u2018no\u2019", "'no'"), (" a \n b ", "a b")]
+)
 def test_accents_quotes_and_spaces_become_plain(odd, plain):
     assert normalise(odd) == plain
 

@@ -24,7 +24,10 @@ def test_training_learns_and_is_not_done_twice(prepared, folder, monkeypatch):
     monkeypatch.setattr(training, "objective", None)  # a second call trains nothing
     again, same = train(tiny, prepared, folder)
     assert math.isclose(same, seconds, abs_tol=1)
-    assert all(torch.equal(a, b) for a, b in zip(model.state_dict().values(), again.state_dict().values(), strict=True))
+    assert all(
+        torch.equal(a, b)
+        for a, b in zip(model.state_dict().values(), again.state_dict().values(), strict=True)
+    )
 
 
 def test_an_interrupted_run_ends_as_if_it_had_not_been(prepared, tmp_path, monkeypatch):
@@ -62,14 +65,16 @@ def test_a_damaged_or_foreign_checkpoint_is_not_used(prepared, folder, smoke, mo
 
 
 def test_a_loss_that_is_no_number_stops_the_run(prepared, folder, smoke, monkeypatch):
-    monkeypatch.setattr(training, "objective", lambda *_: (torch.tensor(float("nan"), requires_grad=True), {}))
+    monkeypatch.setattr(
+        training, "objective", lambda *_: (torch.tensor(float("nan"), requires_grad=True), {})
+    )
     with pytest.raises(TrainingError, match="step 0"):
         train(smoke, prepared, folder)
     assert not (folder / FINAL).exists()
 
 
 def test_a_batch_larger_than_the_set_is_refused(prepared, folder):
-    with pytest.raises(ConfigError, match="optim.batch"):
+    with pytest.raises(ConfigError, match=r"optim\.batch"):
         train(experiment("ours", "smoke", overlay={"optim.batch": 1_000}), prepared, folder)
 
 
