@@ -28,7 +28,7 @@ from skiplib.inputs import image_batch, mel_batch
 
 @dataclass(frozen=True)
 class Code:
-    """What the bottleneck makes of a batch: e before T, z after it, u after M, and what D_spch attends over."""
+    """A batch in the bottleneck: e before T, z after it, u after M, and what D_spch attends over."""
 
     e: Float[Tensor, "batch code"]
     z: Float[Tensor, "batch latent"]

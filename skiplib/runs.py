@@ -46,7 +46,9 @@ def run(
     result.scores["train_seconds"] = seconds
     checkpoint = folder_of(experiment, overlay) / training.FINAL
     e = experiment
-    words = f"papermill run_ablation.ipynb {e.variant}.ipynb -p variant {e.variant} -p scale {e.scale} -p seed {e.seed}"
+    words = f"papermill run_ablation.ipynb {e.variant}.ipynb"
+    for name in ("variant", "scale", "corpus", "seed"):
+        words += f" -p {name} {getattr(e, name)}"
     if overlay:
         words += f" -p overlay '{format_overlay(overlay)}'"
     record = records.make_record(

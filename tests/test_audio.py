@@ -80,5 +80,5 @@ def test_a_truncated_file_is_named(tmp_path):
     soundfile.write(path, tone(440, 0.5), 16_000)
     assert len(read_wave(path, AUDIO)) == 8_000
     path.write_bytes(path.read_bytes()[:20])
-    with pytest.raises(DataError, match="cut.wav"):
+    with pytest.raises(DataError, match=r"cut\.wav"):
         read_wave(path, AUDIO)
