@@ -249,7 +249,7 @@ SCALES: dict[str, dict[str, Any]] = {
         "optim.schedule": "cosine",
         "optim.warmup": 100,
         "optim.batch": 32,
-        "optim.steps": 2_500,
+        "optim.steps": 2_300,
     },
     "smoke": DEMO_WORLD
     | DEMO_MODEL
