@@ -1,7 +1,7 @@
 """Every number of an experiment, as frozen models; scales and variants are small overlays.
 
 The defaults of the classes are the paper's sizes and the reading of the paper that
-`CONTRIBUTING.md` sets out. A *scale* overlays sizes and schedule, a *variant* overlays what one row
+`DECISIONS.md` sets out. A *scale* overlays sizes and schedule, a *variant* overlays what one row
 of a table changes, and an *overlay* given by the caller comes last. All three are dictionaries of
 dotted names (`{"memory.slots": 16}`), checked on the way in: nobody else parses anything.
 """
@@ -12,168 +12,33 @@ import os
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from skiplib.errors import ConfigError
+from skiplib.options import (
+    Adversarial,
+    Alignment,
+    Audio,
+    Evaluation,
+    Frozen,
+    Image,
+    ImageDecoder,
+    ImageEncoder,
+    Loss,
+    Memory,
+    Optim,
+    SpeechDecoder,
+    SpeechEncoder,
+    TextDecoder,
+    TextEncoder,
+    Transformer,
+    World,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA_DIR = Path(os.environ.get("SKIPLIB_DATA", ROOT / "data"))
 RUNS_DIR = Path(os.environ.get("SKIPLIB_RUNS", ROOT / "runs"))
 RECORDS_DIR = ROOT / "reports" / "records"
-
-
-class Frozen(BaseModel):
-    """A configuration that cannot be changed, refuses unknown names and converts nothing."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
-class World(Frozen):
-    """SkipWorld: how many of each attribute, how wide the domain gap, how many items of each set."""
-
-    seed: int = 0
-    things: tuple[int, int] = (1, 3)  # fewest and most things in a scene
-    shapes: int = Field(7, ge=2, le=7)
-    colours: int = Field(8, ge=2, le=8)
-    sizes: int = Field(2, ge=1, le=3)
-    patterns: int = Field(3, ge=1, le=3)
-    backgrounds: int = Field(3, ge=1, le=3)
-    relations: int = Field(4, ge=1, le=4)
-    captions: int = Field(5, ge=1)  # paraphrases of a training scene
-    zipf: float = Field(0.6, ge=0)  # exponent of the rank-frequency law of attribute values
-    overlap: float = Field(0.26, gt=0, le=1)  # Jaccard overlap of the vocabularies of A and B
-    train_scenes: int = 80_000
-    test_scenes: int = 1_000
-    train_sentences: int = 22_377
-    test_sentences: int = 1_000
-
-
-class Audio(Frozen):
-    """Waveform to mel-spectrogram and back (decisions 20); times in samples at `rate` Hz."""
-
-    rate: int = 16_000
-    fft: int = 2_048
-    window: int = 800  # 50 ms
-    hop: int = 200  # 12.5 ms
-    mels: int = 80
-    preemphasis: float = 0.97
-    reference_db: float = 20.0
-    range_db: float = 100.0
-    griffin_lim_iterations: int = 60
-    griffin_lim_power: float = 1.5
-
-
-class Image(Frozen):
-    """Size in pixels of the square images that the encoder sees and the decoder paints."""
-
-    size: int = 128
-
-
-class TextEncoder(Frozen):
-    embedding: int = 128
-    channels: int = 128  # of the CBHG
-    banks: int = 16
-    highways: int = 4
-    dropout: float = 0.5
-
-
-class ImageEncoder(Frozen):
-    channels: tuple[int, int, int] = (128, 256, 512)
-    pool: Literal["grid", "global"] = "grid"
-
-
-class SpeechEncoder(Frozen):
-    channels: int = 32
-    chunk: int = 5  # mel frames a GRU step
-
-
-class Transformer(Frozen):
-    """The modality transformer T."""
-
-    kind: Literal["residual", "linear"] = "residual"
-    norm: Literal["layer", "none"] = "layer"
-
-
-class Memory(Frozen):
-    """The memory fusion module M, or what stands in its place."""
-
-    kind: Literal["attention", "none", "fc"] = "attention"
-    layout: Literal["paper", "code"] = "paper"
-    slots: int = Field(128, ge=1)
-    heads: int = Field(4, ge=1)
-    tanh: bool = False
-    key_scale: float = 2.0  # standard deviation of the initial attention scores
-    scale: float = 1.0  # standard deviation of the initial memory
-    rate: float = 0.1  # learning rate of M relative to the rest
-
-
-class Adversarial(Frozen):
-    """The modality classifier C and the adversarial loss, Eq. 1."""
-
-    strength: float = Field(0.1, ge=0)  # alpha of Eq. 7
-    form: Literal["both", "reversal", "text"] = "both"
-    reach: Literal["encoders", "transformer"] = "encoders"
-    start: float = Field(0.4, ge=0, le=1)  # share of the run before the term is switched on
-    classifier_rate: float = 1.0  # learning rate of C relative to the rest
-
-
-class Alignment(Frozen):
-    """The pair loss inside A and inside B (decisions 27); `none` is the paper."""
-
-    kind: Literal["none", "text_autoencoding", "l2", "contrastive", "both"] = "none"
-    weight: float = 0.5
-    temperature: float = 0.1
-
-
-class ImageDecoder(Frozen):
-    channels: tuple[int, int, int] = (32, 16, 8)
-    strides: tuple[int, ...] = (4, 2, 2, 2)
-
-
-class TextDecoder(Frozen):
-    embedding: int = 128
-    hidden: int = 256
-    condition: Literal["every_step", "init"] = "every_step"
-    dropout: float = Field(0.0, ge=0, lt=1)  # share of the symbols before that training hides
-    readout: Literal["linear", "deep"] = "linear"  # of a step's symbol; deep: a hidden layer over state and u
-
-
-class SpeechDecoder(Frozen):
-    hidden: int = 256
-    prenet: tuple[int, int] = (256, 128)
-    dropout: float = 0.5
-    chunk: int = 5  # mel frames a step predicts, r
-    attend: Literal["single", "heads", "slots", "sequence"] = "single"
-    layout: Literal["paper", "tacotron"] = "paper"
-    stop: Literal["token", "silence"] = "token"
-    noise: float = Field(0.0, ge=0)  # standard deviation of the noise on u in training
-    readout: Literal["linear", "deep"] = (
-        "linear"  # of a step's frames; deep: a hidden layer over state and context
-    )
-
-
-class Loss(Frozen):
-    reduction: Literal["mean", "sum"] = "mean"
-    image: float = 1.0
-    speech: float = 1.0
-    text: float = 1.0
-
-
-class Optim(Frozen):
-    """Adam; `schedule` is the paper's lineage (`noam`), constant, or a cosine decay to near zero."""
-
-    rate: float = 0.002
-    schedule: Literal["noam", "constant", "cosine"] = "noam"
-    warmup: int = 4_000
-    batch: int = Field(8, ge=2)  # pairs of A and as many of B
-    clip: float = 1.0
-    steps: int = Field(1_000_000, ge=1)
-    precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
-
-
-class Evaluation(Frozen):
-    scenes: int = 1_000
-    sentences: int = 1_000
 
 
 class Experiment(Frozen):
