@@ -43,7 +43,7 @@ ablation: $(READY)  ## one row of a table: VARIANT=no_T SCALE=demo CORPUS=skipwo
 		runs/$(CORPUS)-$(SCALE)/seed$(SEED)/$(VARIANT).ipynb \
 		-p variant $(VARIANT) -p scale $(SCALE) -p corpus $(CORPUS) -p seed $(SEED)
 
-promote:  ## copy the records of finished runs into reports/records/, to be committed
+promote: $(READY)  ## copy the records of finished runs into reports/records/, to be committed, and into the README
 	@mkdir -p reports/records
 	@find runs/records -name '*.json' ! -name '*-smoke-*' -exec grep -q '"status": "complete"' {} \; -exec cp -v {} reports/records/ \;
 

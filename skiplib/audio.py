@@ -1,4 +1,4 @@
-"""Waveform to mel-spectrogram and back (DECISIONS.md, 20), Griffin-Lim included.
+"""Waveform to mel-spectrogram and back (DECISIONS.md 20), Griffin-Lim included.
 
 A *mel* here is the paper's speech: frames of 80 bands, 12.5 ms apart, scaled to [0, 1].
 """

@@ -16,7 +16,7 @@ FC_HIDDEN = 192  # gives M_to_FC 98,752 parameters; M with K has 98,560
 
 
 class ModalityTransformer(nn.Module):
-    """T: e in R^512 to z in R^256; three layers, the last two a residual block (DECISIONS.md, 12, 23)."""
+    """T: e in R^512 to z in R^256; three layers, the last two a residual block (DECISIONS.md 12, 23)."""
 
     def __init__(self, experiment: Experiment) -> None:
         super().__init__()
@@ -39,7 +39,7 @@ class ModalityTransformer(nn.Module):
 
 
 class MemoryFusion(nn.Module):
-    """M: u = softmax(z K^T / sqrt(d_k)) M with several heads, Eq. 2 (DECISIONS.md, 2).
+    """M: u = softmax(z K^T / sqrt(d_k)) M with several heads, Eq. 2 (DECISIONS.md 2).
 
     `layout=paper` splits M and K of equal shape over the heads; `layout=code` keeps one narrow M whose
     rows every head reads.

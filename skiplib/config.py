@@ -119,6 +119,7 @@ SCALES: dict[str, dict[str, Any]] = {
     "smoke": DEMO_WORLD
     | DEMO_MODEL
     | {
+        "audio.griffin_lim_iterations": 10,  # untrained speech never stops
         "world.train_scenes": 64,
         "world.test_scenes": 8,
         "world.train_sentences": 48,

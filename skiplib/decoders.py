@@ -19,14 +19,14 @@ SILENT_CHUNKS = 8  # `speech_decoder.stop=silence` ends after so many
 
 
 def starting_state(experiment: Experiment, hidden: int) -> nn.Module:
-    """ "Initialise with u": u itself where the sizes agree, else one linear map (DECISIONS.md, 6)."""
+    """ "Initialise with u": u itself where the sizes agree, else one linear map (DECISIONS.md 6)."""
     if experiment.init == "identity" and hidden == experiment.latent:
         return nn.Identity()
     return nn.Linear(experiment.latent, hidden)
 
 
 class ImageDecoder(nn.Module):
-    """FC 1024 as 64 maps of 4x4, then four deconvolutions; pixels in [-1, 1] (DECISIONS.md, 11)."""
+    """FC 1024 as 64 maps of 4x4, then four deconvolutions; pixels in [-1, 1] (DECISIONS.md 11)."""
 
     def __init__(self, experiment: Experiment) -> None:
         super().__init__()
@@ -52,7 +52,7 @@ class ImageDecoder(nn.Module):
 
 class TextDecoder(nn.Module):
     """A two-layer LSTM over characters that starts from u and, by default, sees u at every step
-    (DECISIONS.md, 7, 28)."""
+    (DECISIONS.md 7, 28)."""
 
     def __init__(self, experiment: Experiment) -> None:
         super().__init__()
@@ -118,7 +118,7 @@ class TextDecoder(nn.Module):
 
 
 class SpeechDecoder(nn.Module):
-    """The attention-based decoder (DECISIONS.md, 4, 5, 17, 18): a prenet, an attention RNN, a decoder RNN,
+    """The attention-based decoder (DECISIONS.md 4, 5, 17, 18): a prenet, an attention RNN, a decoder RNN,
     and at each step r mel frames with a stop score.
 
     The attention RNN reads the prenet's output and u; its states attend over the *slots*, and the

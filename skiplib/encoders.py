@@ -23,7 +23,7 @@ def valid(lengths: Int[Tensor, " batch"], steps: int) -> Bool[Tensor, "batch ste
 
 
 class ImageEncoder(nn.Module):
-    """Three convolutions (kernel 4, stride 2) with batch norm and ReLU, then max-pooling (DECISIONS.md, 10)."""
+    """Three convolutions (kernel 4, stride 2), batch norm, ReLU; then max-pooling (DECISIONS.md 10)."""
 
     def __init__(self, experiment: Experiment) -> None:
         super().__init__()
@@ -86,7 +86,7 @@ class CBHG(nn.Module):
 
 
 class TextEncoder(nn.Module):
-    """Characters, two FC layers, CBHG, mean over the valid characters, FC (DECISIONS.md, 8)."""
+    """Characters, two FC layers, CBHG, mean over the valid characters, FC (DECISIONS.md 8)."""
 
     def __init__(self, experiment: Experiment) -> None:
         super().__init__()
@@ -111,7 +111,7 @@ class TextEncoder(nn.Module):
 
 
 class SpeechEncoder(nn.Module):
-    """Two 3x3 convolutions, 5x80 chunks, a GRU; its last valid state is e (DECISIONS.md, 9)."""
+    """Two 3x3 convolutions, 5x80 chunks, a GRU; its last valid state is e (DECISIONS.md 9)."""
 
     def __init__(self, experiment: Experiment) -> None:
         super().__init__()

@@ -1,6 +1,6 @@
-"""The objective: Eqs. 1 and 3-7, and the pair loss that the paper does not have (DECISIONS.md, 27).
+"""The objective: Eqs. 1 and 3-7, and the pair loss that the paper does not have (DECISIONS.md 27).
 
-Means run over elements, and over valid frames or characters only (DECISIONS.md, 14); `reduction="sum"`
+Means run over elements, and over valid frames or characters only (DECISIONS.md 14); `reduction="sum"`
 is the literal reading.
 """
 
@@ -42,7 +42,7 @@ def speech_loss(
 def stop_loss(
     scores: Float[Tensor, "batch steps"], lengths: Int[Tensor, " batch"], chunk: int
 ) -> Float[Tensor, ""]:
-    """Cross-entropy of the stop token: 1 at the chunk that ends the speech, 0 before (DECISIONS.md, 18)."""
+    """Cross-entropy of the stop token: 1 at the chunk that ends the speech, 0 before (DECISIONS.md 18)."""
     last = (lengths + chunk - 1) // chunk - 1
     steps = torch.arange(scores.shape[1], device=scores.device)[None]
     target = (steps >= last[:, None]).float()

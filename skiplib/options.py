@@ -37,7 +37,7 @@ class World(Frozen):
 
 
 class Audio(Frozen):
-    """Waveform to mel-spectrogram and back (DECISIONS.md, 20); times in samples at `rate` Hz."""
+    """Waveform to mel-spectrogram and back (DECISIONS.md 20); times in samples at `rate` Hz."""
 
     rate: int = 16_000
     fft: int = 2_048
@@ -106,7 +106,7 @@ class Adversarial(Frozen):
 
 
 class Alignment(Frozen):
-    """The pair loss inside A and inside B (DECISIONS.md, 27); `none` is the paper."""
+    """The pair loss inside A and inside B (DECISIONS.md 27); `none` is the paper."""
 
     kind: Literal["none", "text_autoencoding", "l2", "contrastive", "both"] = "none"
     weight: float = 0.5

@@ -1,0 +1,76 @@
+"""The bars that a demo run of `ours_aligned` must pass, and a system held against them."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+
+class Bar(NamedTuple):
+    """What a metric must reach: `bound`, and `factor` times the metric `of` where there is one."""
+
+    metric: str
+    sense: str
+    bound: float
+    of: str = ""
+    factor: float = 1.0
+
+
+WITHOUT = "without L_adv"  # the same metric of the same system trained without the adversarial loss
+BARS = (
+    Bar("judge_wer_truth", "<=", 0.02),
+    Bar("judge_wer_vocoded", "<=", 0.03),
+    Bar("i2t_content_accuracy", ">=", 0.95),
+    Bar("i2t_fact_f1", ">=", 0.90),
+    Bar("i2t_bleu1", ">=", 0.0, "ceiling_bleu1", 0.95),
+    Bar("s2t_wer", "<=", 0.05),
+    Bar("t2s_wer", "<=", 0.10),
+    Bar("i2s_content_accuracy", ">=", 0.90),
+    Bar("i2s_fact_f1", ">=", 0.85),
+    Bar("i2s_wer", "<=", 0.10, "ceiling_wer"),
+    Bar("i2s_i2t_agreement", ">=", 0.90),
+    Bar("t2i_attribute_accuracy", ">=", 0.80),
+    Bar("s2i_attribute_accuracy", ">=", 0.70),
+    Bar("pair_retrieval_r1_image", ">=", 0.90),
+    Bar("pair_retrieval_r1_speech", ">=", 0.90),
+    Bar("modality_probe_accuracy", "<", 0.0, WITHOUT),
+    Bar("train_seconds", "<=", 1_200),
+)
+
+
+def scoreboard(summary: pd.DataFrame, system: str) -> pd.DataFrame:
+    """Every metric of a system, means and intervals over seeds, beside its bar and whether it is met.
+
+    `summary` is `records.summary` of one corpus, scale and overlay. What no record has is "missing".
+    """
+    means = summary.set_index(["system", "metric"])
+    bars = {bar.metric: bar for bar in BARS}
+    rows = []
+    for name in dict.fromkeys([*bars, *summary.loc[summary["system"] == system, "metric"]]):
+        found = means.loc[(system, name)] if (system, name) in means.index else None
+        text, verdict = _verdict(bars.get(name), system, found, means)
+        cells = [np.nan] * 5 if found is None else found[["mean", "low", "high", "seeds", "n"]].tolist()
+        rows.append([name, *cells, text, verdict])
+    columns = ["metric", "mean", "low", "high", "seeds", "n", "bar", "verdict"]
+    return pd.DataFrame(rows, columns=columns).set_index("metric").astype({"seeds": "Int64", "n": "Int64"})
+
+
+def _verdict(bar: Bar | None, system: str, found: Any, means: pd.DataFrame) -> tuple[str, str]:
+    """The bar of a metric in words, and whether what was found meets it."""
+    stated = "missing" if found is None else "stated"
+    if bar is None or (bar.of == WITHOUT and system.endswith("no_Ladv")):
+        return "", stated
+    other, column = (system, bar.of), "mean"
+    if bar.of == WITHOUT:
+        name = "no_T_no_Ladv" if "no_T" in system else "no_Ladv"
+        other, column = (f"aligned_{name}" if "aligned" in system else name, bar.metric), "low"
+    if bar.of and other not in means.index:
+        return f"{bar.sense} that of {' '.join(other)}", stated
+    bound = bar.bound + (bar.factor * means.loc[other][column] if bar.of else 0.0)
+    if found is not None:
+        value = found["high"] if bar.of == WITHOUT else found["mean"]
+        met = {"<=": value <= bound, ">=": value >= bound, "<": value < bound}[bar.sense]
+        stated = "met" if met else "missed"
+    return f"{bar.sense} {bound:.4g}", stated

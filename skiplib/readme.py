@@ -1,0 +1,63 @@
+"""The README's table of measured results, made from the committed records alone.
+
+`python -m skiplib.readme` writes it anew; a test holds the README against the records.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from skiplib import records
+from skiplib.bars import BARS, scoreboard
+from skiplib.config import RECORDS_DIR, ROOT
+from skiplib.records import Record
+
+START, END = "<!-- results: python -m skiplib.readme -->", "<!-- end of results -->"
+SYSTEMS = ("ours_aligned", "ours")
+STATED = ("ceiling_wer", "ceiling_bleu1", "i2s_zero_shot_accuracy", "i2s_shared_accuracy", "memory_entropy")
+
+
+def results(found: Sequence[Record], scale: str = "demo", corpus: str = "skipworld") -> str:
+    """A Markdown table: each metric with a bar, mean and 95% interval of each system that has a record."""
+    chosen = [r for r in found if (r.corpus, r.scale, r.overlay) == (corpus, scale, {})]
+    shown = [name for name in SYSTEMS if any(r.system == name for r in chosen)]
+    if not shown:
+        return "No record is committed yet.\n"
+    metrics = [*dict.fromkeys([bar.metric for bar in BARS] + list(STATED))]
+    chosen = [r for r in chosen if r.system in shown or r.system == "aligned_no_Ladv"]
+    summary = records.summary(chosen, metrics)
+    boards = {name: scoreboard(summary, name) for name in shown}
+    heads = [f"`{name}` ({int(summary[summary['system'] == name]['seeds'].max())} seeds)" for name in shown]
+    lines = ["| metric | " + " | ".join([*heads, "bar", "met by `ours_aligned`"]) + " |"]
+    lines.append("| --- " * (len(shown) + 3) + "|")
+    for metric in metrics:
+        cells = [_cell(board.loc[metric]) for board in boards.values()]
+        of = boards.get("ours_aligned", next(iter(boards.values()))).loc[metric]
+        lines.append(
+            "| " + " | ".join([f"`{metric}`", *cells, str(of["bar"]) or "-", str(of["verdict"])]) + " |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def updated(text: str, table: str) -> str:
+    """The README `text` with `table` between the marks. Raises `ValueError` if a mark is missing."""
+    before, after = text.index(START) + len(START), text.index(END)
+    return f"{text[:before]}\n{table}{text[after:]}"
+
+
+def _cell(row: pd.Series) -> str:
+    if pd.isna(row["mean"]):
+        return "missing"
+    return f"{row['mean']:.3g} [{row['low']:.3g}, {row['high']:.3g}]"
+
+
+def main(path: Path = ROOT / "README.md") -> None:
+    """Write the table into the README."""
+    path.write_text(updated(path.read_text(encoding="utf-8"), results(records.read_records(RECORDS_DIR))))
+
+
+if __name__ == "__main__":
+    main()
