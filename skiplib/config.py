@@ -99,10 +99,8 @@ DEMO_MODEL = {
     "text_decoder.hidden": 192,
     "text_decoder.embedding": 64,
     "text_decoder.readout": "deep",
-    "speech_decoder.readout": "deep",
-    "memory.scale": 2.0,
     "adversarial.strength": 0.02,
-    "loss.speech": 4.0,
+    "loss.speech": 8.0,
 }
 
 SCALES: dict[str, dict[str, Any]] = {
