@@ -33,6 +33,12 @@ class ItemScores:
     def take(self, items: np.ndarray) -> ItemScores:
         return ItemScores(self.numerator[items], self.denominator[items])
 
+    def resampled(self, rows: np.ndarray) -> np.ndarray:
+        """`.value` of each row of item numbers, [samples, items]; NaN where there was nothing to score."""
+        totals = self.denominator[rows].sum(axis=1)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.where(totals > 0, self.numerator[rows].sum(axis=1) / totals, np.nan)
+
 
 @dataclass(frozen=True)
 class BleuScores:
@@ -65,6 +71,10 @@ class BleuScores:
         rows = (self.matches[items], self.totals[items], self.lengths[items], self.closest[items])
         return BleuScores(*rows, order=self.order)
 
+    def resampled(self, rows: np.ndarray) -> np.ndarray:
+        """`.value` of each row of item numbers, [samples, items]."""
+        return np.array([self.take(items).value for items in rows])
+
 
 Scores = ItemScores | BleuScores
 
@@ -82,10 +92,12 @@ def stratified_bootstrap(runs: Sequence[Scores], n: int = 1000, seed: int = 0) -
     if not runs or not all(len(run) for run in runs):
         raise DataError("nothing to resample: every run needs a scored item")
     rng = np.random.default_rng(seed)
-    means = np.empty(n)
-    for i in range(n):
-        drawn = [runs[j] for j in rng.integers(len(runs), size=len(runs))]
-        means[i] = np.mean([run.take(rng.integers(len(run), size=len(run))).value for run in drawn])
+    drawn = rng.integers(len(runs), size=(n, len(runs)))
+    values = np.empty(drawn.shape)
+    for i, run in enumerate(runs):  # all samples of one run at once
+        places = drawn == i
+        values[places] = run.resampled(rng.integers(len(run), size=(int(places.sum()), len(run))))
+    means = values.mean(axis=1)
     if np.isnan(means).all():
         return float("nan"), float("nan")
     low, high = np.nanpercentile(means, [2.5, 97.5])
