@@ -30,7 +30,7 @@ def results(found: Sequence[Record], scale: str = "demo", corpus: str = "skipwor
     chosen = [r for r in chosen if r.system in shown or r.system == "aligned_no_Ladv"]
     summary = records.summary(chosen, metrics)
     boards = {name: scoreboard(summary, name) for name in shown}
-    heads = [f"`{name}` ({int(summary[summary['system'] == name]['seeds'].max())} seeds)" for name in shown]
+    heads = [f"`{name}`, seeds: {int(summary[summary['system'] == name]['seeds'].max())}" for name in shown]
     lines = ["| metric | " + " | ".join([*heads, "bar", "met by `ours_aligned`"]) + " |"]
     lines.append("| --- " * (len(shown) + 3) + "|")
     for metric in metrics:
@@ -51,7 +51,7 @@ def updated(text: str, table: str) -> str:
 def _cell(row: pd.Series) -> str:
     if pd.isna(row["mean"]):
         return "missing"
-    return f"{row['mean']:.3g} [{row['low']:.3g}, {row['high']:.3g}]"
+    return f"{row['mean']:.4g} [{row['low']:.4g}, {row['high']:.4g}]"
 
 
 def main(path: Path = ROOT / "README.md") -> None:
