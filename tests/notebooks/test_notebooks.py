@@ -82,7 +82,7 @@ def test_stored_notebook_keeps_the_rules(name: str) -> None:
         tree = ast.parse("\n".join(lines))
         assert not any(isinstance(node, DEFINITIONS) for node in ast.walk(tree))
     assert {"variant", "scale", "corpus"} <= set(declared(path))
-    assert "/home/" not in path.read_text() and "/work/" not in path.read_text()
+    assert "/home/" not in path.read_text() and f"{ROOT}/" not in path.read_text()
 
 
 def test_01_prepare_data(place: Path) -> None:
