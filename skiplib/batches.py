@@ -14,7 +14,7 @@ from skiplib.objective import BatchA, BatchB, Texts
 from skiplib.prepare import Prepared
 from skiplib.text import encode_batch
 
-WINDOW = 20  # batches of B among which rows are sorted by length, to pad little
+WINDOW = 20  # batches among which rows are sorted by length, to pad little
 # Lengths are rounded up to these: fewer shapes, and kernels are planned once for each shape.
 CHARACTERS = 8
 FRAMES = 40
@@ -31,37 +31,39 @@ class Batches:
         self.size, self.seed = experiment.optim.batch, experiment.seed
         if self.size > min(len(self.a.images), len(self.b.sentences)):
             raise ConfigError(f"optim.batch={self.size} is larger than a training set")
+        self._characters = [np.array([len(c) for c in captions]) for captions in self.a.captions]
         self._plan_a = lru_cache(maxsize=2)(self._shuffle_a)
         self._plan_b = lru_cache(maxsize=2)(self._shuffle_b)
 
     def __call__(self, step: int, device: torch.device | str = "cpu") -> tuple[BatchA, BatchB]:
         epoch, place = divmod(step, len(self.a.images) // self.size)
-        rows_a = self._plan_a(epoch)[place]
+        rows_a, picks = (plan[place] for plan in self._plan_a(epoch))
         epoch, place = divmod(step, len(self.b.sentences) // self.size)
         rows_b = self._plan_b(epoch)[place]
-        return self._batch_a(rows_a, step, device), self._batch_b(rows_b, device)
+        return self._batch_a(rows_a, picks, device), self._batch_b(rows_b, device)
 
-    def _shuffle_a(self, epoch: int) -> np.ndarray:
-        order = np.random.default_rng([self.seed, 0, epoch]).permutation(len(self.a.images))
-        return order[: len(order) // self.size * self.size].reshape(-1, self.size)
+    def _shuffle_a(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:
+        """Rows of A by batch, and for each row a caption and another one."""
+        random = np.random.default_rng([self.seed, 0, epoch])
+        picks = np.stack([random.choice(len(c), 2, replace=len(c) < 2) for c in self._characters])
+        longest = np.array([c[p].max() for c, p in zip(self._characters, picks, strict=True)])
+        rows = self._in_windows(random, longest)
+        return rows, picks[rows]
 
     def _shuffle_b(self, epoch: int) -> np.ndarray:
-        random = np.random.default_rng([self.seed, 1, epoch])
-        order = random.permutation(len(self.b.sentences))
+        return self._in_windows(np.random.default_rng([self.seed, 1, epoch]), self.b.lengths)
+
+    def _in_windows(self, random: np.random.Generator, lengths: np.ndarray) -> np.ndarray:
+        """All rows in batches of like length, in random order; a last, incomplete batch is left out."""
+        order = random.permutation(len(lengths))
         order = order[: len(order) // self.size * self.size]
-        lengths = self.b.lengths
         windows = [order[i : i + WINDOW * self.size] for i in range(0, len(order), WINDOW * self.size)]
         ordered = np.concatenate([w[np.argsort(lengths[w], kind="stable")] for w in windows])
         return random.permutation(ordered.reshape(-1, self.size))
 
-    def _batch_a(self, rows: np.ndarray, step: int, device: torch.device | str) -> BatchA:
-        random = np.random.default_rng([self.seed, 2, step])
-        first, second = [], []
-        for row in rows.tolist():
-            captions = self.a.captions[row]
-            picks = random.choice(len(captions), 2, replace=len(captions) < 2)
-            first.append(captions[picks[0]])
-            second.append(captions[picks[1]])
+    def _batch_a(self, rows: np.ndarray, picks: np.ndarray, device: torch.device | str) -> BatchA:
+        captions = [self.a.captions[row] for row in rows.tolist()]
+        first, second = ([c[i] for c, i in zip(captions, column, strict=True)] for column in picks.T.tolist())
         image = torch.from_numpy(self.a.images[rows])
         return BatchA(image.to(device).float() / 127.5 - 1, texts(first, device), texts(second, device))
 

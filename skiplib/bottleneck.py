@@ -28,13 +28,18 @@ class ModalityTransformer(nn.Module):
             if options.kind == "residual"
             else None
         )
-        self.norm = nn.LayerNorm(latent) if options.norm == "layer" else nn.Identity()
+        nn.init.orthogonal_(self.enter.weight)  # all that e tells reaches z at first
+        nn.init.zeros_(self.enter.bias)
+        self.pre = options.activation == "pre"
+        self.norm = {"layer": nn.LayerNorm, "batch": nn.BatchNorm1d, "none": nn.Identity}[options.norm](
+            latent
+        )
 
     def forward(self, e: Float[Tensor, "*batch code"]) -> Float[Tensor, "*batch latent"]:
         z = self.enter(e)
         if self.block is not None:
-            z = torch.relu(z)
-            z = z + self.block(z)
+            positive = torch.relu(z)
+            z = (z if self.pre else positive) + self.block(positive)
         return self.norm(z)
 
 

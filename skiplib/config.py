@@ -96,10 +96,14 @@ DEMO_MODEL = {
     "image_encoder.channels": (32, 64, 128),
     "speech_encoder.channels": 8,
     "image_decoder.strides": (2, 2, 2, 2),
-    "text_decoder.hidden": 192,
+    "transformer.activation": "pre",
+    "transformer.norm": "batch",
+    "memory.scale": 6.0,
     "text_decoder.embedding": 64,
     "text_decoder.readout": "deep",
-    "adversarial.strength": 0.02,
+    "speech_decoder.hidden": 384,
+    "speech_decoder.dropout": 0.2,
+    "adversarial.strength": 0.005,
     "loss.speech": 8.0,
 }
 

@@ -144,6 +144,10 @@ class SpeechDecoder(nn.Module):
             nn.ReLU(),
             nn.Dropout(options.dropout),
         )
+        for layer in self.prenet:
+            if isinstance(layer, nn.Linear):  # so that the frames before are as loud as u
+                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+                nn.init.zeros_(layer.bias)
         paper = options.layout == "paper"
         self.attention_rnn = ResidualGRU(second + latent, hidden, layers=2 if paper else 1)
         self.decoder_rnn = ResidualGRU(hidden + latent, hidden, layers=1 if paper else 2)
@@ -161,6 +165,8 @@ class SpeechDecoder(nn.Module):
         width = READOUT if options.readout == "deep" else hidden + latent
         self.frames = nn.Linear(width, self.chunk * self.mels)
         self.stop = nn.Linear(width, 1)
+        # u is read directly: at the usual size its weights start as noise on every frame.
+        nn.init.normal_(self.frames.weight, std=1e-3)
 
     def _context(self, states: Tensor, u: Tensor, slots: Tensor | None, mask: Tensor | None) -> Tensor:
         if self.single or slots is None:

@@ -57,7 +57,6 @@ class CBHG(nn.Module):
             for width in range(1, banks + 1)
         )
         self.bank_norm = nn.BatchNorm1d(channels * banks)
-        self.pool = nn.MaxPool1d(2, stride=1, padding=1)
         self.project = nn.Conv1d(channels * banks, channels, 3, padding=1, bias=False)
         self.project_norm = nn.BatchNorm1d(channels)
         self.close = nn.Conv1d(channels, channels, 3, padding=1, bias=False)
@@ -74,7 +73,7 @@ class CBHG(nn.Module):
         inputs = x.mT * mask
         bank = torch.cat([convolution(inputs)[..., : x.shape[1]] for convolution in self.bank], dim=1)
         bank = torch.relu(self.bank_norm(bank)) * mask
-        bank = self.pool(bank)[..., : x.shape[1]]
+        bank = torch.maximum(bank, nn.functional.pad(bank[..., :-1], (1, 0)))  # pooled: width 2, stride 1
         projected = torch.relu(self.project_norm(self.project(bank * mask))) * mask
         y = (inputs + self.close_norm(self.close(projected))).mT
         for layer in self.highways:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,24 +70,32 @@ class SkipNet(nn.Module):
             if isinstance(part, nn.RNNBase):
                 _start_recurrence(part)
 
-    def bottleneck(self, encoded: Encoded, modality: str) -> Code:
-        """T and M over what the encoder of a modality answered."""
-        state, steps, mask = encoded
-        norm = self.code_norms[modality]
-        e = norm(state)
-        z = self.transformer(e)
-        u = self.memory(z)
+    def bottleneck(self, encoded: Mapping[str, Encoded]) -> dict[str, Code]:
+        """T and M over what the encoders answered, by modality.
+
+        All modalities pass T in one call: a batch norm on z sees them together, so it cannot hide from C
+        what tells them apart.
+        """
+        es = {m: self.code_norms[m](state) for m, (state, _, _) in encoded.items()}
+        z = self.transformer(torch.cat(list(es.values())))
+        rows = [len(e) for e in es.values()]
+        parts = zip(es.items(), z.split(rows), self.memory(z).split(rows), strict=True)
+        return {m: Code(e, z, u, *self._slots(m, z, u, encoded[m])) for (m, e), z, u in parts}
+
+    def _slots(self, modality: str, z: Tensor, u: Tensor, encoded: Encoded) -> tuple[Tensor | None, ...]:
+        """What D_spch attends over beside u, and which of it is valid."""
         attend = self.experiment.speech_decoder.attend
         if attend == "heads":
-            return Code(e, z, u, u.unflatten(-1, (self.experiment.memory.heads, -1)))
+            return u.unflatten(-1, (self.experiment.memory.heads, -1)), None
         if attend == "slots":
             assert isinstance(self.memory, MemoryFusion)
             weighted = self.memory.attention(z)[..., None] * self.memory.values().transpose(0, 1)
-            return Code(e, z, u, weighted.transpose(1, 2).flatten(2))
+            return weighted.transpose(1, 2).flatten(2), None
         if attend == "sequence":
-            steps = norm(steps.flatten(0, 1)).unflatten(0, steps.shape[:2])
-            return Code(e, z, u, self.memory(self.transformer(steps)), mask)
-        return Code(e, z, u)
+            _, steps, mask = encoded
+            e = self.code_norms[modality](steps.flatten(0, 1))
+            return self.memory(self.transformer(e)).unflatten(0, steps.shape[:2]), mask
+        return None, None
 
     @torch.inference_mode()
     def encode(self, x: Any, source: str, batch: int = 64) -> Code:
@@ -141,15 +149,19 @@ class SkipNet(nn.Module):
 
     def _encode_images(self, images: Any) -> Code:
         pixels = image_batch(images, self.experiment.image.size).to(self.device)
-        return self.bottleneck(self.image_encoder(pixels), "image")
+        return self.bottleneck({"image": self.image_encoder(pixels)})["image"]
 
     def _encode_texts(self, sentences: Sequence[str]) -> Code:
         ids, lengths = text.encode_batch(sentences)
-        return self.bottleneck(self.text_encoder(ids.to(self.device), lengths.to(self.device)), "text")
+        return self.bottleneck({"text": self.text_encoder(ids.to(self.device), lengths.to(self.device))})[
+            "text"
+        ]
 
     def _encode_mels(self, mels: Sequence[Tensor | np.ndarray]) -> Code:
         padded, lengths = mel_batch(mels, self.experiment.audio.mels)
-        return self.bottleneck(self.speech_encoder(padded.to(self.device), lengths.to(self.device)), "speech")
+        return self.bottleneck(
+            {"speech": self.speech_encoder(padded.to(self.device), lengths.to(self.device))}
+        )["speech"]
 
 
 def _code_norm(experiment: Experiment) -> nn.Module:

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from skiplib import losses
-from skiplib.bottleneck import MemoryFusion, reverse_gradient
+from skiplib.bottleneck import MODALITIES, MemoryFusion, reverse_gradient
 from skiplib.encoders import valid
 from skiplib.model import SkipNet
 
@@ -53,18 +53,23 @@ def objective(
     aligned = options.alignment.kind
     n = len(a.image)
     texts = join(a.text, b.text, a.paraphrase) if aligned != "none" else join(a.text, b.text)
-    image = model.bottleneck(model.image_encoder(a.image), "image")
-    text = model.bottleneck(model.text_encoder(texts.ids, texts.lengths), "text")
-    speech = model.bottleneck(model.speech_encoder(b.mel, b.lengths), "speech")
+    codes = model.bottleneck(
+        {
+            "image": model.image_encoder(a.image),
+            "text": model.text_encoder(texts.ids, texts.lengths),
+            "speech": model.speech_encoder(b.mel, b.lengths),
+        }
+    )
+    image, text, speech = (codes[modality] for modality in MODALITIES)
     text_a, text_b, other = text[:n], text[n : 2 * n], text[2 * n :]
 
     # Eqs. 4-6, and D_txt(u_txt) where the pair loss asks for it: all text decodings in one call.
-    codes, targets = [image.u, speech.u], [a.text, b.text]
+    sources, targets = [image.u, speech.u], [a.text, b.text]
     if aligned in ("text_autoencoding", "both"):
         # u_txt of one caption is decoded as another of the same image: it keeps what they share.
-        codes, targets = [*codes, text_a.u, text_b.u], [*targets, a.paraphrase, b.text]
+        sources, targets = [*sources, text_a.u, text_b.u], [*targets, a.paraphrase, b.text]
     target = join(*targets)
-    scores = model.text_decoder(torch.cat(codes), target.ids)
+    scores = model.text_decoder(torch.cat(sources), target.ids)
     characters = valid(target.lengths, target.ids.shape[1])
     reduction = options.loss.reduction
     per_source = [
@@ -86,7 +91,8 @@ def objective(
     pairs = [(image.u, text_a.u), (speech.u, text_b.u), (text_a.u, other.u)]
     if aligned in ("contrastive", "both"):
         temperature = options.alignment.temperature
-        terms["contrastive"] = weight * sum(losses.contrastive_loss(x, y, temperature) for x, y in pairs)
+        contrast = sum(losses.contrastive_loss(x, y, temperature) for x, y in pairs)
+        terms["contrastive"] = options.alignment.contrastive_weight * contrast
     if aligned == "l2":
         terms["distance"] = weight * sum(losses.distance_loss(x, y) for x, y in pairs)
 
@@ -94,7 +100,8 @@ def objective(
     if options.adversarial.strength:
         matched = [image.z, speech.z]
         if options.adversarial.reach == "transformer":  # what lies below T is left alone
-            matched = [model.transformer(code.e.detach()) for code in (image, speech)]
+            z = model.transformer(torch.cat([codes[m].e.detach() for m in MODALITIES]))
+            matched = [z[:n], z[-n:]]
         adversarial, watched = _adversarial(model, *matched, text.z[: 2 * n], progress)
         terms |= adversarial
     if isinstance(model.memory, MemoryFusion):

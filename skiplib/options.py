@@ -79,7 +79,8 @@ class Transformer(Frozen):
     """The modality transformer T."""
 
     kind: Literal["residual", "linear"] = "residual"
-    norm: Literal["layer", "none"] = "layer"
+    activation: Literal["post", "pre"] = "post"  # pre: the skip passes over the ReLU (He et al. 2016)
+    norm: Literal["layer", "batch", "none"] = "layer"  # of z; batch: over all modalities together
 
 
 class Memory(Frozen):
@@ -109,7 +110,8 @@ class Alignment(Frozen):
     """The pair loss inside A and inside B (DECISIONS.md 27); `none` is the paper."""
 
     kind: Literal["none", "text_autoencoding", "l2", "contrastive", "both"] = "none"
-    weight: float = 0.5
+    weight: float = 0.5  # of the text autoencoding and of the distance
+    contrastive_weight: float = 0.1
     temperature: float = 0.1
 
 

@@ -69,6 +69,23 @@ def test_t_and_c_have_the_parameters_that_were_decided():
     assert count(ModalityClassifier(made)) == 33_283
 
 
+@pytest.mark.parametrize("activation", ["post", "pre"])
+def test_t_is_a_map_and_a_residual_block(activation):
+    overlay = {"transformer.activation": activation, "transformer.norm": "none"}
+    t, e = ModalityTransformer(experiment("ours", "paper", overlay=overlay)), torch.randn(3, 512)
+    first, last = t.block[0], t.block[2]
+    h = t.enter.weight @ e[0] + t.enter.bias
+    skip = h if activation == "pre" else h.clamp_min(0)
+    inner = (first.weight @ h.clamp_min(0) + first.bias).clamp_min(0)
+    assert torch.allclose(t(e)[0], skip + last.weight @ inner + last.bias, atol=1e-4)
+
+
+def test_t_starts_by_passing_all_that_e_tells():
+    t = ModalityTransformer(experiment("ours", "demo"))
+    values = torch.linalg.svdvals(t.enter.weight)
+    assert torch.allclose(values, torch.ones_like(values), atol=1e-4)
+
+
 def test_gradient_reversal_changes_the_sign_alone():
     x = torch.randn(3, requires_grad=True)
     (reverse_gradient(x) * torch.tensor([1.0, 2.0, 3.0])).sum().backward()

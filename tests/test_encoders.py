@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from skiplib.config import experiment
-from skiplib.encoders import ImageEncoder, SpeechEncoder, TextEncoder
+from skiplib.encoders import CBHG, ImageEncoder, SpeechEncoder, TextEncoder
 from skiplib.text import encode_batch
 
 PAPER = experiment("ours", "paper")
@@ -54,3 +54,14 @@ def test_the_order_of_words_matters(smoke):
         0
     ]
     assert not torch.allclose(one, other, atol=1e-4)
+
+
+def test_the_bank_is_pooled_over_two_steps():
+    torch.manual_seed(0)
+    cbhg, seen = CBHG(4, banks=3, highways=1).eval(), []
+    cbhg.project.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    x = torch.randn(2, 7, 4)
+    cbhg(x, torch.tensor([7, 7]))
+    maps = torch.cat([bank(x.mT)[..., :7] for bank in cbhg.bank], dim=1)
+    pool = torch.nn.MaxPool1d(2, stride=1, padding=1)
+    assert torch.allclose(seen[0], pool(torch.relu(cbhg.bank_norm(maps)))[..., :7], atol=1e-6)

@@ -49,6 +49,24 @@ def test_a_batch_is_its_items(attend, prepared):
         assert all(torch.allclose(a, b, atol=1e-3) for a, b in zip(*first, strict=True))
 
 
+def test_a_batch_norm_on_z_keeps_the_modalities_apart(batch):
+    """It sees all of them at once: z has no mean, the z of one modality has."""
+    torch.manual_seed(0)
+    overlay = {"transformer.norm": "batch", "code_norm": "none", "image_encoder.pool": "global"}
+    model = SkipNet(experiment("ours", "smoke", overlay=overlay)).train()
+    a, b = batch
+    codes = model.bottleneck(
+        {
+            "image": model.image_encoder(a.image),
+            "text": model.text_encoder(a.text.ids, a.text.lengths),
+            "speech": model.speech_encoder(b.mel, b.lengths),
+        }
+    )
+    z = torch.cat([codes[m].z for m in MODALITIES])
+    assert z.mean(0).abs().max() < 1e-4
+    assert all(codes[m].z.mean(0).abs().mean() > 0.3 for m in MODALITIES)
+
+
 def test_translating_twice_gives_the_same(model, prepared):
     x = inputs(prepared, 2)["image"]
     assert model.translate(x, "image", "text") == model.translate(x, "image", "text")

@@ -10,6 +10,7 @@ from skiplib.batches import Batches
 from skiplib.corpora import ImageTextItem, TextSpeechItem
 from skiplib.errors import DataError
 from skiplib.prepare import load, prepare
+from skiplib.text import decode
 
 
 def test_prepared_data_is_what_the_corpus_says(prepared, smoke):
@@ -83,6 +84,27 @@ def test_batches_are_the_same_at_the_same_step(prepared, smoke):
     a, b = one(0)
     assert len(a.image) == smoke.optim.batch and a.image.min() >= -1 and a.image.max() <= 1
     assert b.mel.shape[1] % 40 == 0 and (b.lengths <= b.mel.shape[1]).all()
+
+
+def test_a_batch_holds_two_captions_of_each_image_and_pads_little(prepared, smoke):
+    batches, a = Batches(prepared, smoke), prepared.a["train"]
+    rows, picks = batches._plan_a(0)
+    assert sorted(rows.flatten()) == list(range(len(a.images)))
+    assert (picks[..., 0] != picks[..., 1]).all()
+    for place in range(len(rows)):
+        batch, _ = batches(place)
+        told = [
+            [a.captions[row][i] for i in pair] for row, pair in zip(rows[place], picks[place], strict=True)
+        ]
+        for n, texts in enumerate((batch.text, batch.paraphrase)):
+            assert [decode(ids) for ids in texts.ids.tolist()] == [pair[n] for pair in told]
+    longest = np.array(
+        [
+            [max(len(a.captions[r][i]) for i in p) for r, p in zip(*x, strict=True)]
+            for x in zip(rows, picks, strict=True)
+        ]
+    )
+    assert longest.std(1).mean() < longest.std() / 2
 
 
 def test_an_epoch_shows_every_pair_once(prepared, smoke):
