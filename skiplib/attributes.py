@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from torch.nn.functional import cross_entropy
 from tqdm import tqdm
 
 from skiplib.errors import CheckpointError, DataError
+from skiplib.files import whole
 from skiplib.scores import ItemScores
 
 CHANNELS = (24, 48, 96, 96)
@@ -122,10 +122,8 @@ class AttributeReader(nn.Module):
 
     def save(self, path: Path) -> None:
         """Write the weights as safetensors, in one move."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(f".{os.getpid()}.partial")
-        save_file(dict(self.state_dict()), partial, {"classes": json.dumps(self.classes)})
-        os.replace(partial, path)
+        with whole(path) as partial:
+            save_file(dict(self.state_dict()), partial, {"classes": json.dumps(self.classes)})
 
     @classmethod
     def load(cls, path: Path) -> AttributeReader:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from torch import Tensor
 
 from skiplib.config import Experiment
 from skiplib.errors import CheckpointError, SkiplibError
+from skiplib.files import whole
 from skiplib.model import SkipNet
 
 FORMAT = "1"
@@ -33,12 +33,10 @@ def code_digest() -> str:
 
 def save(path: Path, tensors: Mapping[str, Tensor], experiment: Experiment, **metadata: object) -> None:
     """Write tensors with their experiment; the old file stays until the new one is whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     header = {"format": FORMAT, "experiment": experiment.model_dump_json(), "code": code_digest()}
     header |= {name: str(value) for name, value in metadata.items()}
-    partial = path.with_suffix(f".{os.getpid()}.partial")
-    save_file({name: t.detach().contiguous().cpu() for name, t in tensors.items()}, partial, header)
-    os.replace(partial, path)
+    with whole(path) as partial:
+        save_file({name: t.detach().contiguous().cpu() for name, t in tensors.items()}, partial, header)
 
 
 def read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:

@@ -20,6 +20,7 @@ from skiplib.audio import to_waves
 from skiplib.bottleneck import MODALITIES, MemoryFusion
 from skiplib.config import Experiment
 from skiplib.corpora import open_corpus
+from skiplib.files import whole
 from skiplib.grammar import parse, scene_facts
 from skiplib.judge import Judge
 from skiplib.lexicon import vocabularies
@@ -82,9 +83,9 @@ def evaluate(model: SkipNet, prepared: Prepared, judge: Judge, progress: bool = 
 def floor(prepared: Prepared, experiment: Experiment, judge: Judge, progress: bool) -> dict[str, Scores]:
     """The judge's errors on the voice itself, before and after mel and Griffin-Lim, and the ceiling:
     a sixth caption against the other five."""
-    path = prepared.folder.parent / f"{prepared.folder.name}-{prepared.digest[:8]}.floor.json"
     a = prepared.a["test"]
     count = min(experiment.evaluation.scenes, len(prepared.truth.sentences))
+    path = prepared.folder.parent / f"{prepared.folder.name}-{prepared.digest[:8]}-{count}.floor.json"
     if not path.exists():
         _, _, truth = open_corpus(experiment)
         bar = tqdm(truth, total=count, desc="true speech", mininterval=1, disable=not progress)
@@ -97,7 +98,8 @@ def floor(prepared: Prepared, experiment: Experiment, judge: Judge, progress: bo
             "truth": judge.transcribe(voice, rate, progress),
             "vocoded": judge.transcribe([wave.numpy() for wave in vocoded], rate, progress),
         }
-        path.write_text(json.dumps(heard))
+        with whole(path) as partial:
+            partial.write_text(json.dumps(heard))
     heard = json.loads(path.read_text())
     texts = prepared.truth.sentences[:count]
     scores: dict[str, Scores] = {

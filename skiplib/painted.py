@@ -24,6 +24,13 @@ def attribute_classes(world: World) -> list[int]:
     return thing * world.things[1] + ([world.relations + 1] if world.things[1] > 1 else [])
 
 
+def attribute_names(world: World) -> list[str]:
+    """A name for each column of `attribute_labels`."""
+    kinds = ["shape", "colour", "size", *(["pattern"] if world.patterns > 1 else [])]
+    names = [f"{kind} of thing {i + 1}" for i in range(world.things[1]) for kind in kinds]
+    return names + (["relation"] if world.things[1] > 1 else [])
+
+
 def attribute_labels(scenes: Sequence[Scene], world: World) -> Int[np.ndarray, "scenes attributes"]:
     """The attributes of true scenes as class numbers, 0 where there is none."""
     rows = []

@@ -17,6 +17,7 @@ HIDDEN = 128
 BATCH = 128
 STEPS = 600  # of the probe
 RATE = 0.002
+RIDGE = 10.0  # of the linear probe
 TINY = 1e-8
 
 Codes = Float[np.ndarray, "n d"]
@@ -55,6 +56,31 @@ def modality_probe(
         optimiser.step()
     with torch.inference_mode():
         right = probe(test).argmax(dim=1).numpy() == y_test
+    return ItemScores(right.astype(np.float64), np.ones(len(right)))
+
+
+def linear_probe(
+    train: Codes,
+    labels: Int[np.ndarray, " n"],
+    test: Float[np.ndarray, "m d"],
+    expected: Int[np.ndarray, " m"],
+) -> ItemScores:
+    """Accuracy on test codes of a linear reading (ridge regression onto the classes) of an attribute.
+
+    What it finds in e and not in u was lost in T and M; what it finds in u and a decoder does not say,
+    the decoder has not learned to read. Codes are standardised by the training set.
+
+    Raises `DataError` if codes are not finite, or there are none.
+    """
+    if not len(train) or not len(test) or not (np.isfinite(train).all() and np.isfinite(test).all()):
+        raise DataError("a probe needs finite codes, for training and for the test")
+    mean, spread = train.mean(axis=0), train.std(axis=0) + TINY
+    x, y = ((codes - mean) / spread for codes in (train, test))
+    classes, targets = np.unique(labels, return_inverse=True)
+    onto = np.eye(len(classes))[targets]
+    offset = onto.mean(axis=0)
+    weights = np.linalg.solve(x.T @ x + RIDGE * np.eye(x.shape[1]), x.T @ (onto - offset))
+    right = classes[(y @ weights + offset).argmax(axis=1)] == expected
     return ItemScores(right.astype(np.float64), np.ones(len(right)))
 
 

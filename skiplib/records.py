@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from skiplib.config import Experiment
 from skiplib.errors import RecordError
+from skiplib.files import whole
 from skiplib.provenance import Provenance
 from skiplib.scores import BleuScores, ItemScores, Scores, bootstrap, stratified_bootstrap
 
@@ -140,10 +140,8 @@ def write_record(record: Record, folder: Path, replace: bool = False) -> Path:
             raise RecordError(f"{path} is the record of another experiment: move it away first")
     fields = json.loads(record.model_dump_json())
     lines = ",\n".join(f"{json.dumps(key)}: {json.dumps(value)}" for key, value in fields.items())
-    folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / f".{record.run_id}.{os.getpid()}.partial"
-    partial.write_text(f"{{\n{lines}\n}}\n", encoding="utf-8")
-    os.replace(partial, path)
+    with whole(path) as partial:
+        partial.write_text(f"{{\n{lines}\n}}\n", encoding="utf-8")
     return path
 
 

@@ -23,6 +23,7 @@ import numpy as np
 from jaxtyping import Float
 
 from skiplib.errors import DataError, SkiplibError
+from skiplib.files import whole
 
 LIMIT = 10_000_000  # bytes of a page
 BLOCK = 65_536  # samples written at once: libsndfile's Vorbis encoder overflows its stack on long ones
@@ -203,9 +204,8 @@ def _write(html_path: Path, title: str, body: str, footer: Mapping[str, Any]) ->
     if len(data) > LIMIT:
         raise SkiplibError(f"{html_path} would be {len(data) / 1e6:.1f} MB; the most is {LIMIT / 1e6:.0f} MB")
     html_path.parent.mkdir(parents=True, exist_ok=True)
-    partial = html_path.with_name(f".{html_path.name}.partial")
-    partial.write_bytes(data)
-    partial.replace(html_path)
+    with whole(html_path) as partial:
+        partial.write_bytes(data)
 
 
 def _markdown(folder: Path) -> Any:

@@ -10,8 +10,10 @@ import torch
 from PIL import Image, ImageDraw
 
 from skiplib.attributes import AttributeReader
+from skiplib.config import World, experiment
 from skiplib.errors import CheckpointError, DataError
-from skiplib.probes import centred_cosine, modality_probe, retrieval_r1
+from skiplib.painted import attribute_classes, attribute_names
+from skiplib.probes import centred_cosine, linear_probe, modality_probe, retrieval_r1
 
 COLOURS = ("red", "blue", "green")
 CLASSES = (2, 3, 2, 3)  # shape and colour on the left, shape and colour on the right
@@ -78,6 +80,22 @@ def test_labels_that_do_not_fit_are_refused(reader: AttributeReader) -> None:
             reader.accuracy(images, bad)
     with pytest.raises(DataError):
         AttributeReader.fit(images[:1], labels[:1], CLASSES)
+
+
+def test_linear_probe_reads_what_lies_along_a_direction() -> None:
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 4, 600)
+    codes = rng.normal(size=(600, 12)).astype(np.float32)
+    assert linear_probe(codes[:400], labels[:400], codes[400:], labels[400:]).value < 0.4
+    codes += 3 * rng.normal(size=(4, 12)).astype(np.float32)[labels]
+    assert linear_probe(codes[:400], labels[:400], codes[400:], labels[400:]).value > 0.95
+    with pytest.raises(DataError):
+        linear_probe(codes[:0], labels[:0], codes, labels)
+
+
+def test_every_attribute_has_a_name() -> None:
+    for world in (World(), experiment("ours", "demo").world):
+        assert len(attribute_names(world)) == len(attribute_classes(world))
 
 
 def test_probe_finds_modalities_that_are_there_and_no_others() -> None:
