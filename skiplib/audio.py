@@ -57,7 +57,7 @@ def to_mel(wave: Float[Tensor, " samples"], audio: Audio) -> Float[Tensor, "time
 
 
 def to_waves(
-    mels: Sequence[Float[Tensor, "_ mel"]], audio: Audio, batch: int = 16
+    mels: Sequence[Float[Tensor, "_ mel"]], audio: Audio, batch: int = 4
 ) -> list[Float[Tensor, " _"]]:
     """Waveforms of mel-spectrograms by pseudo-inverse and Griffin-Lim; the starting phase is seeded."""
     vocoder = torchaudio.transforms.GriffinLim(
