@@ -61,7 +61,8 @@ def evaluate(model: SkipNet, prepared: Prepared, judge: Judge, progress: bool = 
     result.outputs["i2t"] = model.decode(codes["image"], "text")
     result.outputs["s2t"] = model.decode(codes["speech"], "text")
     for name, code in (("i2s", codes["image"]), ("t2s", codes["sentence"])):
-        waves = to_waves(model.decode(code, "speech"), experiment.audio)
+        title = f"waveforms, {name}" if progress else ""
+        waves = to_waves(model.decode(code, "speech"), experiment.audio, title=title)
         heard = judge.transcribe([w.numpy() for w in waves], experiment.audio.rate, progress)
         result.outputs[name] = heard
     result.scores |= floor(prepared, experiment, judge, progress)
@@ -91,7 +92,9 @@ def floor(prepared: Prepared, experiment: Experiment, judge: Judge, progress: bo
         bar = tqdm(truth, total=count, desc="true speech", mininterval=1, disable=not progress)
         voice = [wave for (wave, _), _ in zip((item.waveform() for item in bar), range(count), strict=False)]
         vocoded = to_waves(
-            [torch.from_numpy(np.array(prepared.truth.mel(i))) for i in range(count)], experiment.audio
+            [torch.from_numpy(np.array(prepared.truth.mel(i))) for i in range(count)],
+            experiment.audio,
+            title="waveforms, true speech" if progress else "",
         )
         rate = experiment.audio.rate
         heard = {
