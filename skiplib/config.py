@@ -102,7 +102,7 @@ DEMO_MODEL = {
     "text_decoder.embedding": 64,
     "text_decoder.readout": "deep",
     "speech_decoder.hidden": 384,
-    "speech_decoder.hide": 0.5,
+    "speech_decoder.dropout": 0.2,
     "adversarial.strength": 0.005,
     "loss.speech": 8.0,
 }
@@ -116,7 +116,7 @@ SCALES: dict[str, dict[str, Any]] = {
         "optim.schedule": "cosine",
         "optim.warmup": 100,
         "optim.batch": 32,
-        "optim.steps": 1_600,
+        "optim.steps": 2_300,
     },
     "smoke": DEMO_WORLD
     | DEMO_MODEL

@@ -133,7 +133,7 @@ class SpeechDecoder(nn.Module):
         self.mels = experiment.audio.mels
         self.chunk = options.chunk
         self.stop_by_token = options.stop == "token"
-        self.noise, self.hide = options.noise, options.hide
+        self.noise = options.noise
         self.single = options.attend == "single"
         first, second = options.prenet
         self.prenet = nn.Sequential(
@@ -200,16 +200,12 @@ class SpeechDecoder(nn.Module):
     ) -> tuple[Float[Tensor, "batch padded mel"], Float[Tensor, "batch steps"]]:
         """Frames and stop scores with the last true frame of each chunk before (teacher forcing).
 
-        `padded` is `time` rounded up to whole chunks. Hiding some of those frames in training makes the
-        decoder ask u instead.
+        `padded` is `time` rounded up to whole chunks.
         """
         if self.training and self.noise:
             u = u + self.noise * torch.randn_like(u)
         mel = nn.functional.pad(mel, (0, 0, 0, -mel.shape[1] % self.chunk))
         before = nn.functional.pad(mel[:, self.chunk - 1 :: self.chunk], (0, 0, 1, -1))
-        if self.training and self.hide:
-            hidden = torch.rand(before.shape[:2], device=mel.device) < self.hide
-            before = before.masked_fill(hidden[..., None], 0.0)
         frames, stop, _ = self._step(before, u, slots, mask, self._state(u))
         return frames.unflatten(-1, (self.chunk, self.mels)).flatten(1, 2), stop
 

@@ -111,7 +111,7 @@ class Alignment(Frozen):
 
     kind: Literal["none", "text_autoencoding", "l2", "contrastive", "both"] = "none"
     weight: float = 0.5  # of the text autoencoding and of the distance
-    contrastive_weight: float = 0.5
+    contrastive_weight: float = 0.1
     temperature: float = 0.1
 
 
@@ -136,7 +136,6 @@ class SpeechDecoder(Frozen):
     attend: Literal["single", "heads", "slots", "sequence"] = "single"
     layout: Literal["paper", "tacotron"] = "paper"
     stop: Literal["token", "silence"] = "token"
-    hide: float = Field(0.0, ge=0, lt=1)  # share of the frames before that training hides
     noise: float = Field(0.0, ge=0)  # standard deviation of the noise on u in training
     readout: Literal["linear", "deep"] = (
         "linear"  # of a step's frames; deep: a hidden layer over state and context
