@@ -46,6 +46,7 @@ ablation: $(READY)  ## one row of a table: VARIANT=no_T SCALE=demo CORPUS=skipwo
 promote: $(READY)  ## copy the records of finished runs into reports/records/, to be committed, and into the README
 	@mkdir -p reports/records
 	@find runs/records -name '*.json' ! -name '*-smoke-*' -exec grep -q '"status": "complete"' {} \; -exec cp -v {} reports/records/ \;
+	$(BIN)/python -m skiplib.readme
 
 lab: $(READY)  ## JupyterLab on the notebooks
 	$(BIN)/jupyter-lab notebooks
