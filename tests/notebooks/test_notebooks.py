@@ -107,7 +107,7 @@ def test_03_image_to_speech(place: Path) -> None:
     assert "application/vnd.jupyter.widget-view+json" in str(notebook)
 
 
-@pytest.mark.parametrize(("variant", "figures"), [("ours_aligned", 5), ("no_M", 2)])
+@pytest.mark.parametrize(("variant", "figures"), [("ours_aligned", 6), ("no_M", 3)])
 def test_04_memory_attention(place: Path, variant: str, figures: int) -> None:
     notebook = executed(place, "04_memory_attention", variant=variant)
     assert pictures(notebook) == figures
