@@ -38,10 +38,7 @@ def modality_probe(
 
     Raises `DataError` if codes are not finite, or there are none.
     """
-    if not len(z_train) or not len(z_test) or not (np.isfinite(z_train).all() and np.isfinite(z_test).all()):
-        raise DataError("a probe needs finite codes, for training and for the test")
-    mean, spread = z_train.mean(axis=0), z_train.std(axis=0) + TINY
-    train, test = (torch.from_numpy((z - mean) / spread).float() for z in (z_train, z_test))
+    train, test = (torch.from_numpy(z).float() for z in _standardised(z_train, z_test))
     targets = torch.from_numpy(y_train).long()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -72,10 +69,7 @@ def linear_probe(
 
     Raises `DataError` if codes are not finite, or there are none.
     """
-    if not len(train) or not len(test) or not (np.isfinite(train).all() and np.isfinite(test).all()):
-        raise DataError("a probe needs finite codes, for training and for the test")
-    mean, spread = train.mean(axis=0), train.std(axis=0) + TINY
-    x, y = ((codes - mean) / spread for codes in (train, test))
+    x, y = _standardised(train, test)
     classes, targets = np.unique(labels, return_inverse=True)
     onto = np.eye(len(classes))[targets]
     offset = onto.mean(axis=0)
@@ -119,6 +113,14 @@ def retrieval_r1(
             raise DataError("retrieval needs candidates: two different texts or more, and a pool of two")
         found[i] = row[i] > row[others].max() + TINY
     return ItemScores(found, np.ones(len(a)))
+
+
+def _standardised(train: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Codes by the training set's mean and spread."""
+    if not len(train) or not len(test) or not (np.isfinite(train).all() and np.isfinite(test).all()):
+        raise DataError("a probe needs finite codes, for training and for the test")
+    mean, spread = train.mean(axis=0), train.std(axis=0) + TINY
+    return (train - mean) / spread, (test - mean) / spread
 
 
 def _units(first: Codes, second: Codes) -> tuple[np.ndarray, np.ndarray]:

@@ -203,7 +203,6 @@ def _write(html_path: Path, title: str, body: str, footer: Mapping[str, Any]) ->
     data = page.encode("utf-8")
     if len(data) > LIMIT:
         raise SkiplibError(f"{html_path} would be {len(data) / 1e6:.1f} MB; the most is {LIMIT / 1e6:.0f} MB")
-    html_path.parent.mkdir(parents=True, exist_ok=True)
     with whole(html_path) as partial:
         partial.write_bytes(data)
 
