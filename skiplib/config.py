@@ -102,7 +102,9 @@ DEMO_MODEL = {
     "text_decoder.embedding": 64,
     "text_decoder.readout": "deep",
     "speech_decoder.hidden": 384,
-    "speech_decoder.dropout": 0.2,
+    "speech_decoder.hide": 0.5,
+    "speech_decoder.noise": 0.1,
+    "alignment.contrastive_weight": 0.2,
     "adversarial.strength": 0.005,
     "loss.speech": 8.0,
 }
@@ -116,7 +118,8 @@ SCALES: dict[str, dict[str, Any]] = {
         "optim.schedule": "cosine",
         "optim.warmup": 100,
         "optim.batch": 32,
-        "optim.steps": 2_300,
+        "optim.steps": 4_400,
+        "optim.joint": 0.36,
     },
     "smoke": DEMO_WORLD
     | DEMO_MODEL
@@ -132,6 +135,7 @@ SCALES: dict[str, dict[str, Any]] = {
         "optim.warmup": 4,
         "optim.batch": 8,
         "optim.steps": 12,
+        "optim.joint": 0.75,
     },
 }
 

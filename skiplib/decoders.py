@@ -134,6 +134,7 @@ class SpeechDecoder(nn.Module):
         self.chunk = options.chunk
         self.stop_by_token = options.stop == "token"
         self.noise = options.noise
+        self.hide = options.hide
         self.single = options.attend == "single"
         first, second = options.prenet
         self.prenet = nn.Sequential(
@@ -200,12 +201,16 @@ class SpeechDecoder(nn.Module):
     ) -> tuple[Float[Tensor, "batch padded mel"], Float[Tensor, "batch steps"]]:
         """Frames and stop scores with the last true frame of each chunk before (teacher forcing).
 
-        `padded` is `time` rounded up to whole chunks.
+        `padded` is `time` rounded up to whole chunks. A true frame tells what comes next almost as well as
+        u does, a frame of one's own does not: hiding some of them in training makes the decoder ask u.
         """
         if self.training and self.noise:
             u = u + self.noise * torch.randn_like(u)
         mel = nn.functional.pad(mel, (0, 0, 0, -mel.shape[1] % self.chunk))
         before = nn.functional.pad(mel[:, self.chunk - 1 :: self.chunk], (0, 0, 1, -1))
+        if self.training and self.hide:
+            hidden = torch.rand(before.shape[:2], device=mel.device) < self.hide
+            before = before.masked_fill(hidden[..., None], 0.0)
         frames, stop, _ = self._step(before, u, slots, mask, self._state(u))
         return frames.unflatten(-1, (self.chunk, self.mels)).flatten(1, 2), stop
 

@@ -78,11 +78,17 @@ def transformer_loss(
 
 
 def contrastive_loss(
-    u: Float[Tensor, "batch latent"], paired: Float[Tensor, "batch latent"], temperature: float
+    u: Float[Tensor, "batch latent"],
+    paired: Float[Tensor, "batch latent"],
+    centre: Float[Tensor, " latent"],
+    temperature: float,
 ) -> Float[Tensor, ""]:
-    """InfoNCE (van den Oord et al. 2018), both ways, on mean-centred cosines of u."""
-    u = functional.normalize(u.float() - u.float().mean(0), dim=-1)
-    paired = functional.normalize(paired.float() - paired.float().mean(0), dim=-1)
+    """InfoNCE (van den Oord et al. 2018), both ways, on cosines of u seen from one `centre`.
+
+    With a centre for each side, the two could lie anywhere apart.
+    """
+    u = functional.normalize(u.float() - centre, dim=-1)
+    paired = functional.normalize(paired.float() - centre, dim=-1)
     scores = u @ paired.T / temperature
     target = torch.arange(len(u), device=u.device)
     return (functional.cross_entropy(scores, target) + functional.cross_entropy(scores.T, target)) / 2

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from skiplib import losses
 from skiplib.bottleneck import MODALITIES, MemoryFusion, reverse_gradient
 from skiplib.encoders import valid
-from skiplib.model import SkipNet
+from skiplib.model import Code, SkipNet
 
 RAMP = 0.1  # share of the run over which the adversarial term grows to its strength
 
@@ -76,12 +76,7 @@ def objective(
         losses.text_loss(scores[i : i + n], target.ids[i : i + n], characters[i : i + n], reduction)
         for i in range(0, len(target.ids), n)
     ]
-    spoken, stop = model.speech_decoder(text_b.u, b.mel, text_b.slots, text_b.mask)
-    terms = {
-        "image": options.loss.image * losses.image_loss(model.image_decoder(text_a.u), a.image, reduction),
-        "speech": options.loss.speech
-        * losses.speech_loss(spoken, b.mel, valid(b.lengths, b.mel.shape[1]), reduction),
-        "stop": losses.stop_loss(stop, b.lengths, options.speech_decoder.chunk),
+    terms = _painted_and_spoken(model, text_a, text_b, a, b) | {
         "image_to_text": options.loss.text * per_source[0],
         "speech_to_text": options.loss.text * per_source[1],
     }
@@ -91,7 +86,8 @@ def objective(
     pairs = [(image.u, text_a.u), (speech.u, text_b.u), (text_a.u, other.u)]
     if aligned in ("contrastive", "both"):
         temperature = options.alignment.temperature
-        contrast = sum(losses.contrastive_loss(x, y, temperature) for x, y in pairs)
+        centre = torch.cat([image.u, text.u, speech.u]).float().mean(0)  # of A and B together
+        contrast = sum(losses.contrastive_loss(x, y, centre, temperature) for x, y in pairs)
         terms["contrastive"] = options.alignment.contrastive_weight * contrast
     if aligned == "l2":
         terms["distance"] = weight * sum(losses.distance_loss(x, y) for x, y in pairs)
@@ -108,6 +104,33 @@ def objective(
         watched |= memory_use(model.memory, torch.cat([image.z, text.z, speech.z]).detach())
     total = torch.stack([term.float() for term in terms.values()]).sum()
     return total, {name: float(value.detach()) for name, value in (terms | watched).items()}
+
+
+def finishing(model: SkipNet, a: BatchA, b: BatchB) -> tuple[Float[Tensor, ""], dict[str, float]]:
+    """Eqs. 4 and 5 alone, for D_img and D_spch: encoders, T and M are at rest (DECISIONS.md 38)."""
+    with torch.no_grad():
+        texts = join(a.text, b.text)
+        text = model.bottleneck({"text": model.text_encoder(texts.ids, texts.lengths)})["text"]
+    n = len(a.image)
+    terms = _painted_and_spoken(model, text[:n], text[n:], a, b)
+    total = torch.stack([term.float() for term in terms.values()]).sum()
+    return total, {name: float(value.detach()) for name, value in terms.items()}
+
+
+def _painted_and_spoken(
+    model: SkipNet, text_a: Code, text_b: Code, a: BatchA, b: BatchB
+) -> dict[str, Tensor]:
+    """Eqs. 4 and 5, and the stop token's loss."""
+    options = model.experiment
+    weight, reduction = options.loss, options.loss.reduction
+    painted = model.image_decoder(text_a.u)
+    spoken, stop = model.speech_decoder(text_b.u, b.mel, text_b.slots, text_b.mask)
+    frames = valid(b.lengths, b.mel.shape[1])
+    return {
+        "image": weight.image * losses.image_loss(painted, a.image, reduction),
+        "speech": weight.speech * losses.speech_loss(spoken, b.mel, frames, reduction),
+        "stop": losses.stop_loss(stop, b.lengths, options.speech_decoder.chunk),
+    }
 
 
 def _adversarial(

@@ -137,6 +137,7 @@ class SpeechDecoder(Frozen):
     layout: Literal["paper", "tacotron"] = "paper"
     stop: Literal["token", "silence"] = "token"
     noise: float = Field(0.0, ge=0)  # standard deviation of the noise on u in training
+    hide: float = Field(0.0, ge=0, lt=1)  # share of the frames before that training hides
     readout: Literal["linear", "deep"] = (
         "linear"  # of a step's frames; deep: a hidden layer over state and context
     )
@@ -158,6 +159,7 @@ class Optim(Frozen):
     batch: int = Field(8, ge=2)  # pairs of A and as many of B
     clip: float = 1.0
     steps: int = Field(1_000_000, ge=1)
+    joint: float = Field(1.0, gt=0, le=1)  # share of the steps in which all learns; then D_img and D_spch
     precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
 
 

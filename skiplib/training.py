@@ -21,12 +21,13 @@ from skiplib.batches import Batches
 from skiplib.config import Experiment, Optim
 from skiplib.errors import CheckpointError, TrainingError
 from skiplib.model import SkipNet
-from skiplib.objective import BatchA, BatchB, objective
+from skiplib.objective import BatchA, BatchB, finishing, objective
 from skiplib.prepare import Prepared
 
 log = logging.getLogger(__name__)
 CHECKPOINT_SECONDS = 60.0
 LOG_STEPS = 20
+LAST = ("image_decoder", "speech_decoder")  # they learn to the end of the run
 FINAL, RESUME, LOG = "model.safetensors", "resume.safetensors", "log.jsonl"
 
 
@@ -38,19 +39,24 @@ class Step(nn.Module):
         self.model = model
 
     def forward(self, a: BatchA, b: BatchB, progress: float) -> tuple[Tensor, dict[str, float]]:
-        return objective(self.model, a, b, progress)
+        return objective(self.model, a, b, progress) if progress < 1 else finishing(self.model, a, b)
 
 
-def learning_rate(optim: Optim, step: int) -> float:
-    """Rate at a step: warm-up to the peak (at most a tenth of the run), then the schedule."""
-    warmup = max(1, min(optim.warmup, optim.steps // 10))
+def joint_steps(optim: Optim) -> int:
+    """How many steps the whole network learns; D_img and D_spch go on to the end (DECISIONS.md 38)."""
+    return max(1, round(optim.joint * optim.steps))
+
+
+def learning_rate(optim: Optim, step: int, steps: int) -> float:
+    """Rate at one of `steps`: warm-up to the peak (at most a tenth of them), then the schedule."""
+    warmup = max(1, min(optim.warmup, steps // 10))
     if optim.schedule == "constant":
         return optim.rate
     if step < warmup:
         return optim.rate * (step + 1) / warmup
     if optim.schedule == "noam":
         return optim.rate * math.sqrt(warmup / (step + 1))
-    share = (step - warmup) / max(1, optim.steps - warmup)
+    share = (step - warmup) / max(1, steps - warmup)
     return optim.rate * (0.01 + 0.99 * (1 + math.cos(math.pi * share)) / 2)
 
 
@@ -82,7 +88,10 @@ def train(experiment: Experiment, prepared: Prepared, folder: Path) -> tuple[Ski
     step_module, wrapped = fabric.setup(Step(model), optimiser)
     start, seconds = _resume(folder, experiment, model, optimiser)
     batches = Batches(prepared, experiment)
-    steps = experiment.optim.steps
+    steps, joint = experiment.optim.steps, joint_steps(experiment.optim)
+    # C apart: its own large gradients must not shrink those of everything else.
+    judged = list(model.classifier.parameters())
+    others = [p for name, p in model.named_parameters() if not name.startswith("classifier.")]
 
     def save(path: Path, step: int, resumable: bool) -> None:
         tensors = checkpoints.model_tensors(model)
@@ -95,21 +104,20 @@ def train(experiment: Experiment, prepared: Prepared, folder: Path) -> tuple[Ski
     bar = tqdm(range(start, steps), initial=start, total=steps, desc=experiment.variant, mininterval=2)
     for step in bar:
         a, b = batches(step, fabric.device)
-        rate = learning_rate(experiment.optim, step)
         for group in optimiser.param_groups:
-            group["lr"] = rate * group["relative"]
-        total, terms = step_module(a, b, step / steps)
+            group["lr"] = group["relative"] * learning_rate(experiment.optim, step, group["steps"])
+        if step >= joint:
+            _rest(model)
+        total, terms = step_module(a, b, step / joint)
         if not torch.isfinite(total):
             raise TrainingError(f"the loss is {total.item()} at step {step} of {experiment.variant}: {terms}")
         wrapped.zero_grad()
         fabric.backward(total)
-        # C apart: its own large gradients must not shrink those of everything else.
-        judged = model.classifier.parameters()
-        others = [p for name, p in model.named_parameters() if not name.startswith("classifier.")]
         norm = nn.utils.clip_grad_norm_(others, experiment.optim.clip)
         nn.utils.clip_grad_norm_(judged, experiment.optim.clip)
         wrapped.step()
         if step % LOG_STEPS == 0 or step == steps - 1:
+            rate = learning_rate(experiment.optim, step, steps)
             row = {"step": step, "seconds": seconds + time.monotonic() - begun, "rate": rate}
             _append(folder / LOG, row | {"total": total.item(), "gradient_norm": float(norm)} | terms)
             bar.set_postfix(loss=f"{total.item():.3f}", refresh=False)
@@ -132,12 +140,24 @@ def _optimiser(model: SkipNet, experiment: Experiment) -> torch.optim.Adam:
     relative = {"classifier": experiment.adversarial.classifier_rate}
     if experiment.memory.kind == "attention":
         relative["memory"] = experiment.memory.rate
+    optim = experiment.optim
     groups = [
-        {"params": list(part.parameters()), "relative": relative.get(name, 1.0)}
+        {
+            "params": list(part.parameters()),
+            "relative": relative.get(name, 1.0),
+            "steps": optim.steps if name in LAST else joint_steps(optim),
+        }
         for name, part in model.named_children()
         if any(True for _ in part.parameters())
     ]
-    return torch.optim.Adam(groups, lr=experiment.optim.rate)
+    return torch.optim.Adam(groups, lr=optim.rate)
+
+
+def _rest(model: SkipNet) -> None:
+    """All but the last two decoders as they are when used: batch norms stand still."""
+    model.eval()
+    for name in LAST:
+        model.get_submodule(name).train()
 
 
 def _optimiser_tensors(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:

@@ -74,8 +74,15 @@ def test_the_stop_token_is_asked_at_the_last_chunk():
 
 def test_the_contrastive_loss_is_low_for_pairs_and_log_n_for_strangers():
     u = torch.randn(64, 256)
-    assert losses.contrastive_loss(u, u + 0.01 * torch.randn(64, 256), 0.1) < 0.05
-    assert abs(losses.contrastive_loss(u, torch.randn(64, 256), 1.0).item() - math.log(64)) < 0.2
+    centre = u.mean(0)
+    assert losses.contrastive_loss(u, u + 0.01 * torch.randn(64, 256), centre, 0.1) < 0.05
+    assert abs(losses.contrastive_loss(u, torch.randn(64, 256), centre, 1.0).item() - math.log(64)) < 0.2
+
+
+def test_the_contrastive_loss_sees_two_sides_that_lie_apart():
+    u = torch.randn(64, 256)
+    apart = losses.contrastive_loss(u + 2, u - 2, u.mean(0), 0.1)
+    assert apart > 2 * losses.contrastive_loss(u, u, u.mean(0), 0.1)
 
 
 def test_the_distance_loss_is_zero_for_one_code():

@@ -7,7 +7,7 @@ import torch
 from skiplib import checkpoints, training
 from skiplib.config import Optim, experiment
 from skiplib.errors import ConfigError, TrainingError
-from skiplib.training import FINAL, LOG, RESUME, learning_rate, train
+from skiplib.training import FINAL, LOG, RESUME, joint_steps, learning_rate, train
 
 
 class Interrupted(Exception):
@@ -20,7 +20,8 @@ def test_training_learns_and_is_not_done_twice(prepared, folder, monkeypatch):
     model, seconds = train(tiny, prepared, folder)
     log = training.read_log(folder)
     for term in ("image", "speech", "image_to_text", "speech_to_text"):
-        assert log[term].tail(3).mean() < 0.9 * log[term].head(3).mean(), term
+        values = log[term].dropna()
+        assert values.tail(3).mean() < 0.9 * values.head(3).mean(), term
     monkeypatch.setattr(training, "objective", None)  # a second call trains nothing
     again, same = train(tiny, prepared, folder)
     assert math.isclose(same, seconds, abs_tol=1)
@@ -47,11 +48,31 @@ def test_an_interrupted_run_ends_as_if_it_had_not_been(prepared, tmp_path, monke
         train(tiny, prepared, tmp_path / "cut")
     assert (tmp_path / "cut" / RESUME).exists() and not (tmp_path / "cut" / FINAL).exists()
     resumed, _ = train(tiny, prepared, tmp_path / "cut")
-    assert len(calls) == 9 + tiny.optim.steps - 8
+    assert len(calls) == 9 + joint_steps(tiny.optim) - 8
     for (name, a), b in zip(whole.state_dict().items(), resumed.state_dict().values(), strict=True):
         assert torch.allclose(a.float(), b.float(), atol=1e-5), name
     steps = [json.loads(line)["step"] for line in (tmp_path / "cut" / LOG).read_text().splitlines()]
     assert steps == sorted(set(steps))
+
+
+def test_the_bottleneck_rests_while_the_last_decoders_go_on(prepared, tmp_path, monkeypatch):
+    half = experiment("ours_aligned", "smoke", overlay={"optim.steps": 8, "optim.joint": 0.5})
+    model, _ = train(half, prepared, tmp_path / "half")
+    log = training.read_log(tmp_path / "half")
+    assert "image_to_text" in log and log["image_to_text"].isna().iloc[-1] and log["speech"].notna().all()
+    seen = {}
+
+    def stop(*given):
+        seen.update({name: p.clone() for name, p in given[0].named_parameters()})
+        seen.update({name: b.clone() for name, b in given[0].named_buffers()})
+        raise Interrupted
+
+    monkeypatch.setattr(training, "finishing", stop)
+    with pytest.raises(Interrupted):
+        train(half, prepared, tmp_path / "again")
+    for name, value in model.state_dict().items():
+        moved = not torch.equal(value, seen[name])
+        assert moved == name.startswith(training.LAST) or name.endswith("num_batches_tracked"), name
 
 
 def test_a_damaged_or_foreign_checkpoint_is_not_used(prepared, folder, smoke, model):
@@ -81,6 +102,6 @@ def test_a_batch_larger_than_the_set_is_refused(prepared, folder):
 @pytest.mark.parametrize("schedule", ["noam", "cosine", "constant"])
 def test_the_rate_peaks_where_it_says(schedule):
     optim = Optim(schedule=schedule, steps=1_000, warmup=50, rate=0.01)
-    rates = [learning_rate(optim, step) for step in range(1_000)]
+    rates = [learning_rate(optim, step, 1_000) for step in range(1_000)]
     assert math.isclose(max(rates), 0.01, rel_tol=0.02)
     assert rates[-1] <= rates[500] and (schedule == "constant" or rates[0] < 0.001)
