@@ -16,18 +16,26 @@ from skiplib.scenes import COLOURS, PATTERNS, RELATIONS, SHAPES, SIZES, Scene
 TRAINING_IMAGES = 8_000
 
 
+def _kinds(world: World) -> dict[str, tuple[Sequence[str], int]]:
+    """What varies from thing to thing: every value in the order of its number, and how many serve."""
+    kinds = {
+        "shape": (SHAPES, world.shapes),
+        "colour": (COLOURS, world.colours),
+        "size": (SIZES, world.sizes),
+    }
+    return kinds | ({"pattern": (PATTERNS, world.patterns)} if world.patterns > 1 else {})
+
+
 def attribute_classes(world: World) -> list[int]:
     """Values of each attribute: shape, colour, size and pattern of each thing that a scene may hold, and
     the relation; one more each for "there is none"."""
-    thing = [world.shapes + 1, world.colours + 1, world.sizes + 1]
-    thing += [world.patterns + 1] if world.patterns > 1 else []
+    thing = [count + 1 for _, count in _kinds(world).values()]
     return thing * world.things[1] + ([world.relations + 1] if world.things[1] > 1 else [])
 
 
 def attribute_names(world: World) -> list[str]:
     """A name for each column of `attribute_labels`."""
-    kinds = ["shape", "colour", "size", *(["pattern"] if world.patterns > 1 else [])]
-    names = [f"{kind} of thing {i + 1}" for i in range(world.things[1]) for kind in kinds]
+    names = [f"{kind} of thing {i + 1}" for i in range(world.things[1]) for kind in _kinds(world)]
     return names + (["relation"] if world.things[1] > 1 else [])
 
 
@@ -38,9 +46,8 @@ def attribute_labels(scenes: Sequence[Scene], world: World) -> Int[np.ndarray, "
         row: list[int] = []
         for i in range(world.things[1]):
             thing = scene.things[i] if i < len(scene.things) else None
-            values = [(SHAPES, "shape"), (COLOURS, "colour"), (SIZES, "size")]
-            values += [(PATTERNS, "pattern")] if world.patterns > 1 else []
-            row += [0 if thing is None else known.index(getattr(thing, name)) + 1 for known, name in values]
+            for kind, (known, _) in _kinds(world).items():
+                row.append(0 if thing is None else known.index(getattr(thing, kind)) + 1)
         if world.things[1] > 1:
             row.append(0 if scene.relation is None else RELATIONS.index(scene.relation) + 1)
         rows.append(row)

@@ -6,6 +6,7 @@ import json
 import logging
 import math
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -101,8 +102,7 @@ def train(experiment: Experiment, prepared: Prepared, folder: Path) -> tuple[Ski
 
     begun = saved = time.monotonic()
     model.train()
-    bar = tqdm(range(start, steps), initial=start, total=steps, desc=experiment.variant, mininterval=2)
-    for step in bar:
+    for step, bar in _watched(start, joint, steps, experiment.variant):
         a, b = batches(step, fabric.device)
         for group in optimiser.param_groups:
             group["lr"] = group["relative"] * learning_rate(experiment.optim, step, group["steps"])
@@ -151,6 +151,19 @@ def _optimiser(model: SkipNet, experiment: Experiment) -> torch.optim.Adam:
         if any(True for _ in part.parameters())
     ]
     return torch.optim.Adam(groups, lr=optim.rate)
+
+
+def _watched(start: int, joint: int, steps: int, name: str) -> Iterator[tuple[int, tqdm]]:
+    """The steps left to do, with a bar for each stage: a step of the second takes a quarter of the time."""
+    stages = [(0, joint, name)] + [(joint, steps, f"{name}, D_img and D_spch alone")] * (joint < steps)
+    for first, last, title in stages:
+        begin = max(first, start)
+        if begin < last:
+            bar = tqdm(
+                range(begin, last), initial=begin - first, total=last - first, desc=title, mininterval=2
+            )
+            for step in bar:
+                yield step, bar
 
 
 def _rest(model: SkipNet) -> None:
