@@ -133,8 +133,7 @@ class SpeechDecoder(nn.Module):
         self.mels = experiment.audio.mels
         self.chunk = options.chunk
         self.stop_by_token = options.stop == "token"
-        self.noise = options.noise
-        self.hide = options.hide
+        self.noise, self.hide = options.noise, options.hide
         self.single = options.attend == "single"
         first, second = options.prenet
         self.prenet = nn.Sequential(

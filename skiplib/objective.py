@@ -14,7 +14,7 @@ from skiplib.bottleneck import MODALITIES, MemoryFusion, reverse_gradient
 from skiplib.encoders import valid
 from skiplib.model import Code, SkipNet
 
-RAMP = 0.1  # share of the run over which the adversarial term grows to its strength
+RAMP = 0.1  # share of the joint steps over which the adversarial term grows to its strength
 
 
 @dataclass  # not frozen: Fabric moves the tensors of a batch in place
@@ -46,7 +46,7 @@ def objective(
 ) -> tuple[Float[Tensor, ""], dict[str, float]]:
     """The total loss and its terms by name.
 
-    `progress` in [0, 1] is the share of the run done; the adversarial term waits for its start.
+    `progress` in [0, 1] is the share of the joint steps done; the adversarial term waits for its start.
     A and B need as many pairs each (`losses.classifier_loss`).
     """
     options = model.experiment
@@ -102,8 +102,7 @@ def objective(
         terms |= adversarial
     if isinstance(model.memory, MemoryFusion):
         watched |= memory_use(model.memory, torch.cat([image.z, text.z, speech.z]).detach())
-    total = torch.stack([term.float() for term in terms.values()]).sum()
-    return total, {name: float(value.detach()) for name, value in (terms | watched).items()}
+    return _added(terms, watched)
 
 
 def finishing(model: SkipNet, a: BatchA, b: BatchB) -> tuple[Float[Tensor, ""], dict[str, float]]:
@@ -113,8 +112,13 @@ def finishing(model: SkipNet, a: BatchA, b: BatchB) -> tuple[Float[Tensor, ""], 
         text = model.bottleneck({"text": model.text_encoder(texts.ids, texts.lengths)})["text"]
     n = len(a.image)
     terms = _painted_and_spoken(model, text[:n], text[n:], a, b)
+    return _added(terms, {})
+
+
+def _added(terms: dict[str, Tensor], watched: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
+    """The sum of the terms, and terms and what is only watched as numbers."""
     total = torch.stack([term.float() for term in terms.values()]).sum()
-    return total, {name: float(value.detach()) for name, value in terms.items()}
+    return total, {name: float(value.detach()) for name, value in (terms | watched).items()}
 
 
 def _painted_and_spoken(

@@ -102,7 +102,7 @@ class Adversarial(Frozen):
     strength: float = Field(0.1, ge=0)  # alpha of Eq. 7
     form: Literal["both", "reversal", "text"] = "both"
     reach: Literal["encoders", "transformer"] = "encoders"
-    start: float = Field(0.4, ge=0, le=1)  # share of the run before the term is switched on
+    start: float = Field(0.4, ge=0, le=1)  # share of the joint steps before the term is switched on
     classifier_rate: float = 1.0  # learning rate of C relative to the rest
 
 

@@ -41,12 +41,13 @@ def attribute_names(world: World) -> list[str]:
 
 def attribute_labels(scenes: Sequence[Scene], world: World) -> Int[np.ndarray, "scenes attributes"]:
     """The attributes of true scenes as class numbers, 0 where there is none."""
+    kinds = _kinds(world)
     rows = []
     for scene in scenes:
         row: list[int] = []
         for i in range(world.things[1]):
             thing = scene.things[i] if i < len(scene.things) else None
-            for kind, (known, _) in _kinds(world).items():
+            for kind, (known, _) in kinds.items():
                 row.append(0 if thing is None else known.index(getattr(thing, kind)) + 1)
         if world.things[1] > 1:
             row.append(0 if scene.relation is None else RELATIONS.index(scene.relation) + 1)

@@ -33,7 +33,10 @@ FINAL, RESUME, LOG = "model.safetensors", "resume.safetensors", "log.jsonl"
 
 
 class Step(nn.Module):
-    """The objective as a module, so that Fabric wraps its precision and devices around it."""
+    """The objective as a module, so that Fabric wraps its precision and devices around it.
+
+    `progress` is the share of the joint steps done; from 1 on the last decoders learn alone.
+    """
 
     def __init__(self, model: SkipNet) -> None:
         super().__init__()
@@ -106,7 +109,7 @@ def train(experiment: Experiment, prepared: Prepared, folder: Path) -> tuple[Ski
         a, b = batches(step, fabric.device)
         for group in optimiser.param_groups:
             group["lr"] = group["relative"] * learning_rate(experiment.optim, step, group["steps"])
-        if step >= joint:
+        if step == max(start, joint):
             _rest(model)
         total, terms = step_module(a, b, step / joint)
         if not torch.isfinite(total):

@@ -20,6 +20,7 @@ SWITCHES = [
     {"speech_decoder.stop": "silence"},
     {"speech_decoder.layout": "tacotron"},
     {"speech_decoder.noise": 0.1},
+    {"speech_decoder.hide": 0.5},
     {"text_decoder.condition": "init"},
     {"image_encoder.pool": "global"},
     {"init": "linear"},

@@ -31,24 +31,27 @@ def test_training_learns_and_is_not_done_twice(prepared, folder, monkeypatch):
     )
 
 
-def test_an_interrupted_run_ends_as_if_it_had_not_been(prepared, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("stage", "good"), [("objective", 8), ("finishing", 1)])
+def test_an_interrupted_run_ends_as_if_it_had_not_been(stage, good, prepared, tmp_path, monkeypatch):
     tiny = experiment("ours", "smoke", overlay={"optim.precision": "32-true"})
     whole, _ = train(tiny, prepared, tmp_path / "whole")
-    real, calls = training.objective, []
+    real, calls = getattr(training, stage), []
 
-    def stop_at_step_8(*given):
+    def stop(*given):
         calls.append(1)
-        if len(calls) == 9:
+        if len(calls) == good + 1:
             raise Interrupted
         return real(*given)
 
     monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0.0)
-    monkeypatch.setattr(training, "objective", stop_at_step_8)
+    monkeypatch.setattr(training, stage, stop)
     with pytest.raises(Interrupted):
         train(tiny, prepared, tmp_path / "cut")
     assert (tmp_path / "cut" / RESUME).exists() and not (tmp_path / "cut" / FINAL).exists()
     resumed, _ = train(tiny, prepared, tmp_path / "cut")
-    assert len(calls) == 9 + joint_steps(tiny.optim) - 8
+    joint = joint_steps(tiny.optim)
+    # the step that was cut is done again, those before it are not
+    assert len(calls) == 1 + {"objective": joint, "finishing": tiny.optim.steps - joint}[stage]
     for (name, a), b in zip(whole.state_dict().items(), resumed.state_dict().values(), strict=True):
         assert torch.allclose(a.float(), b.float(), atol=1e-5), name
     steps = [json.loads(line)["step"] for line in (tmp_path / "cut" / LOG).read_text().splitlines()]
