@@ -103,10 +103,10 @@ DEMO_MODEL = {
     "text_decoder.readout": "deep",
     "speech_decoder.hidden": 384,
     "speech_decoder.hide": 0.5,
-    "speech_decoder.noise": 0.1,
     "alignment.contrastive_weight": 0.2,
     "adversarial.strength": 0.005,
     "loss.speech": 8.0,
+    "optim.kind": "muon",
 }
 
 SCALES: dict[str, dict[str, Any]] = {
@@ -118,8 +118,8 @@ SCALES: dict[str, dict[str, Any]] = {
         "optim.schedule": "cosine",
         "optim.warmup": 100,
         "optim.batch": 32,
-        "optim.steps": 4_400,
-        "optim.joint": 0.36,
+        "optim.steps": 4_100,
+        "optim.joint": 0.317,
     },
     "smoke": DEMO_WORLD
     | DEMO_MODEL

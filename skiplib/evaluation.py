@@ -61,8 +61,7 @@ def evaluate(model: SkipNet, prepared: Prepared, judge: Judge, progress: bool = 
     result.outputs["i2t"] = model.decode(codes["image"], "text")
     result.outputs["s2t"] = model.decode(codes["speech"], "text")
     for name, code in (("i2s", codes["image"]), ("t2s", codes["sentence"])):
-        title = f"waveforms, {name}" if progress else ""
-        waves = to_waves(model.decode(code, "speech"), experiment.audio, title=title)
+        waves = to_waves(model.decode(code, "speech"), experiment.audio, progress=progress)
         heard = judge.transcribe([w.numpy() for w in waves], experiment.audio.rate, progress)
         result.outputs[name] = heard
     result.scores |= floor(prepared, experiment, judge, progress)
@@ -94,7 +93,7 @@ def floor(prepared: Prepared, experiment: Experiment, judge: Judge, progress: bo
         vocoded = to_waves(
             [torch.from_numpy(np.array(prepared.truth.mel(i))) for i in range(count)],
             experiment.audio,
-            title="waveforms, true speech" if progress else "",
+            progress=progress,
         )
         rate = experiment.audio.rate
         heard = {

@@ -151,9 +151,12 @@ class Loss(Frozen):
 
 
 class Optim(Frozen):
-    """Adam; `schedule` is the paper's lineage (`noam`), constant, or a cosine decay to near zero."""
+    """Adam, or Muon for the hidden matrices and Adam for the rest (Jordan et al. 2024); `schedule` is the
+    paper's lineage (`noam`), constant, or a cosine decay to near zero."""
 
+    kind: Literal["adam", "muon"] = "adam"
     rate: float = 0.002
+    muon_rate: float = 7.0  # learning rate of Muon relative to Adam's
     schedule: Literal["noam", "constant", "cosine"] = "noam"
     warmup: int = 4_000
     batch: int = Field(8, ge=2)  # pairs of A and as many of B

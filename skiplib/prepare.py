@@ -16,6 +16,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -173,8 +174,15 @@ def _build(experiment: Experiment, place: Path, workers: int) -> None:
 
 
 def _run(pool: ProcessPoolExecutor, work: Callable, jobs: list, title: str) -> Iterable[Any]:
-    results = pool.map(work, jobs, chunksize=max(1, min(64, len(jobs) // 8)))
-    return tqdm(results, total=len(jobs), desc=title, mininterval=1)
+    try:
+        results = pool.map(work, jobs, chunksize=max(1, min(64, len(jobs) // 8)))
+        yield from tqdm(results, total=len(jobs), desc=title, mininterval=1)
+    except BrokenProcessPool as error:
+        raise DataError(
+            f"the processes that prepare the {title} ended before their work was done; a script must call "
+            'prepare under `if __name__ == "__main__":` and be a file, as each of them reads it again; '
+            "and memory may have run out"
+        ) from error
 
 
 def _image(job: tuple[ImageTextItem, int]) -> np.ndarray | DataError:

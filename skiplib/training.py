@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,62 +14,34 @@ import torch
 from lightning.fabric import Fabric
 from lightning.fabric.utilities.seed import seed_everything
 from torch import Tensor, nn
+from torch.optim import Optimizer
 from tqdm import tqdm
 
 from skiplib import checkpoints
 from skiplib.batches import Batches
-from skiplib.config import Experiment, Optim
+from skiplib.config import Experiment
 from skiplib.errors import CheckpointError, TrainingError
 from skiplib.model import SkipNet
 from skiplib.objective import BatchA, BatchB, finishing, objective
+from skiplib.optimisers import LAST, joint_steps, learning_rate, make_optimisers, precision
 from skiplib.prepare import Prepared
 
 log = logging.getLogger(__name__)
 CHECKPOINT_SECONDS = 60.0
 LOG_STEPS = 20
-LAST = ("image_decoder", "speech_decoder")  # they learn to the end of the run
 FINAL, RESUME, LOG = "model.safetensors", "resume.safetensors", "log.jsonl"
 
 
 class Step(nn.Module):
-    """The objective as a module, so that Fabric wraps its precision and devices around it.
-
-    `progress` is the share of the joint steps done; from 1 on the last decoders learn alone.
-    """
+    """The objective as a module, so that Fabric wraps its precision and devices around it."""
 
     def __init__(self, model: SkipNet) -> None:
         super().__init__()
         self.model = model
 
-    def forward(self, a: BatchA, b: BatchB, progress: float) -> tuple[Tensor, dict[str, float]]:
-        return objective(self.model, a, b, progress) if progress < 1 else finishing(self.model, a, b)
-
-
-def joint_steps(optim: Optim) -> int:
-    """How many steps the whole network learns; D_img and D_spch go on to the end (DECISIONS.md 38)."""
-    return max(1, round(optim.joint * optim.steps))
-
-
-def learning_rate(optim: Optim, step: int, steps: int) -> float:
-    """Rate at one of `steps`: warm-up to the peak (at most a tenth of them), then the schedule."""
-    warmup = max(1, min(optim.warmup, steps // 10))
-    if optim.schedule == "constant":
-        return optim.rate
-    if step < warmup:
-        return optim.rate * (step + 1) / warmup
-    if optim.schedule == "noam":
-        return optim.rate * math.sqrt(warmup / (step + 1))
-    share = (step - warmup) / max(1, steps - warmup)
-    return optim.rate * (0.01 + 0.99 * (1 + math.cos(math.pi * share)) / 2)
-
-
-def precision(optim: Optim) -> str:
-    """`auto` is bfloat16 where the processor multiplies it fast, and float32 elsewhere."""
-    if optim.precision != "auto":
-        return optim.precision
-    if torch.cuda.is_available():
-        return "bf16-mixed" if torch.cuda.is_bf16_supported() else "32-true"
-    return "bf16-mixed" if torch.cpu._is_avx512_bf16_supported() else "32-true"
+    def forward(self, a: BatchA, b: BatchB, progress: float, last: bool) -> tuple[Tensor, dict[str, float]]:
+        """One joint step, with `progress` of them done, or one of the `last` decoders alone."""
+        return finishing(self.model, a, b) if last else objective(self.model, a, b, progress)
 
 
 def train(experiment: Experiment, prepared: Prepared, folder: Path) -> tuple[SkipNet, float]:
@@ -88,9 +59,9 @@ def train(experiment: Experiment, prepared: Prepared, folder: Path) -> tuple[Ski
     fabric.launch()
     seed_everything(experiment.seed, verbose=False)
     model = SkipNet(experiment)
-    optimiser = _optimiser(model, experiment)
-    step_module, wrapped = fabric.setup(Step(model), optimiser)
-    start, seconds = _resume(folder, experiment, model, optimiser)
+    optimisers = make_optimisers(model, experiment)
+    step_module, *wrapped = fabric.setup(Step(model), *optimisers)
+    start, seconds = _resume(folder, experiment, model, optimisers)
     batches = Batches(prepared, experiment)
     steps, joint = experiment.optim.steps, joint_steps(experiment.optim)
     # C apart: its own large gradients must not shrink those of everything else.
@@ -100,25 +71,26 @@ def train(experiment: Experiment, prepared: Prepared, folder: Path) -> tuple[Ski
     def save(path: Path, step: int, resumable: bool) -> None:
         tensors = checkpoints.model_tensors(model)
         if resumable:
-            tensors |= _optimiser_tensors(optimiser) | {"rng": torch.get_rng_state()}
+            tensors |= _optimiser_tensors(optimisers) | {"rng": torch.get_rng_state()}
         checkpoints.save(path, tensors, experiment, step=step, seconds=seconds + time.monotonic() - begun)
 
     begun = saved = time.monotonic()
     model.train()
     for step, bar in _watched(start, joint, steps, experiment.variant):
         a, b = batches(step, fabric.device)
-        for group in optimiser.param_groups:
+        for group in (group for optimiser in optimisers for group in optimiser.param_groups):
             group["lr"] = group["relative"] * learning_rate(experiment.optim, step, group["steps"])
         if step == max(start, joint):
             _rest(model)
-        total, terms = step_module(a, b, step / joint)
+        total, terms = step_module(a, b, min(1.0, step / joint), last=step >= joint)
         if not torch.isfinite(total):
             raise TrainingError(f"the loss is {total.item()} at step {step} of {experiment.variant}: {terms}")
-        wrapped.zero_grad()
+        model.zero_grad()
         fabric.backward(total)
         norm = nn.utils.clip_grad_norm_(others, experiment.optim.clip)
         nn.utils.clip_grad_norm_(judged, experiment.optim.clip)
-        wrapped.step()
+        for optimiser in wrapped:
+            optimiser.step()
         if step % LOG_STEPS == 0 or step == steps - 1:
             rate = learning_rate(experiment.optim, step, steps)
             row = {"step": step, "seconds": seconds + time.monotonic() - begun, "rate": rate}
@@ -135,25 +107,6 @@ def train(experiment: Experiment, prepared: Prepared, folder: Path) -> tuple[Ski
 def read_log(folder: Path) -> pd.DataFrame:
     """The training log of a run: a row every 20 steps, a column for each term."""
     return pd.read_json(folder / LOG, lines=True)
-
-
-def _optimiser(model: SkipNet, experiment: Experiment) -> torch.optim.Adam:
-    # Adam moves every entry of the key convolution by about the rate at once, and a key sums over all of
-    # them: at the full rate the attention is one-hot, and dead, within some fifty steps.
-    relative = {"classifier": experiment.adversarial.classifier_rate}
-    if experiment.memory.kind == "attention":
-        relative["memory"] = experiment.memory.rate
-    optim = experiment.optim
-    groups = [
-        {
-            "params": list(part.parameters()),
-            "relative": relative.get(name, 1.0),
-            "steps": optim.steps if name in LAST else joint_steps(optim),
-        }
-        for name, part in model.named_children()
-        if any(True for _ in part.parameters())
-    ]
-    return torch.optim.Adam(groups, lr=optim.rate)
 
 
 def _watched(start: int, joint: int, steps: int, name: str) -> Iterator[tuple[int, tqdm]]:
@@ -176,9 +129,13 @@ def _rest(model: SkipNet) -> None:
         model.get_submodule(name).train()
 
 
-def _optimiser_tensors(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
-    state = optimiser.state_dict()["state"]
-    return {f"optimiser.{i}.{name}": t for i, values in state.items() for name, t in values.items()}
+def _optimiser_tensors(optimisers: Sequence[Optimizer]) -> dict[str, Tensor]:
+    return {
+        f"optimiser.{k}.{i}.{name}": tensor
+        for k, optimiser in enumerate(optimisers)
+        for i, values in optimiser.state_dict()["state"].items()
+        for name, tensor in values.items()
+    }
 
 
 def _usable(path: Path, experiment: Experiment) -> tuple[dict[str, Tensor], dict[str, str]] | None:
@@ -199,7 +156,7 @@ def _usable(path: Path, experiment: Experiment) -> tuple[dict[str, Tensor], dict
 
 
 def _resume(
-    folder: Path, experiment: Experiment, model: SkipNet, optimiser: torch.optim.Adam
+    folder: Path, experiment: Experiment, model: SkipNet, optimisers: Sequence[Optimizer]
 ) -> tuple[int, float]:
     """Where to go on, and the seconds spent before; the log loses what will be done again."""
     found = _usable(folder / RESUME, experiment)
@@ -209,12 +166,13 @@ def _resume(
         return 0, 0.0
     tensors, metadata = found
     model.load_state_dict({n.removeprefix("model."): t for n, t in tensors.items() if n.startswith("model.")})
-    state: dict[int, dict[str, Tensor]] = {}
+    states: list[dict[int, dict[str, Tensor]]] = [{} for _ in optimisers]
     for name, tensor in tensors.items():
         if name.startswith("optimiser."):
-            _, i, key = name.split(".")
-            state.setdefault(int(i), {})[key] = tensor
-    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+            _, k, i, key = name.split(".")
+            states[int(k)].setdefault(int(i), {})[key] = tensor
+    for optimiser, state in zip(optimisers, states, strict=True):
+        optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
     torch.set_rng_state(tensors["rng"])
     step = int(metadata["step"])
     lines = (folder / LOG).read_text().splitlines() if (folder / LOG).exists() else []

@@ -69,7 +69,7 @@ def describe(
     code = model.encode(np.array(test.images[chosen]), "image")
     written, mels = model.decode(code, "text"), [mel.float().cpu() for mel in model.decode(code, "speech")]
     truths = [torch.from_numpy(np.array(prepared.truth.mel(row), dtype=np.float32)) for row in chosen]
-    waves = [wave.numpy() for wave in to_waves([*mels, *truths], audio)]
+    waves = [wave.numpy() for wave in to_waves([*mels, *truths], audio, progress=progress)]
     heard = judge.transcribe(waves, audio.rate, progress)
     found = []
     for i, row in enumerate(chosen):

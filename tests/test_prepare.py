@@ -1,5 +1,6 @@
 import json
 import os
+from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
 import numpy as np
@@ -74,6 +75,11 @@ def test_too_many_losses_are_an_error_and_leave_nothing(smoke, tmp_path, monkeyp
     with pytest.raises(DataError, match="5 of 10 items cannot be used, as train-"):
         prepare(smoke, tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_processes_that_end_early_are_an_error_that_says_why():
+    with ProcessPoolExecutor(1) as pool, pytest.raises(DataError, match=r"images ended before.*__main__"):
+        list(module._run(pool, os._exit, [1], "images"))
 
 
 def test_batches_are_the_same_at_the_same_step(prepared, smoke):

@@ -7,7 +7,9 @@ import torch
 from skiplib import checkpoints, training
 from skiplib.config import Optim, experiment
 from skiplib.errors import ConfigError, TrainingError
-from skiplib.training import FINAL, LOG, RESUME, joint_steps, learning_rate, train
+from skiplib.model import SkipNet
+from skiplib.optimisers import LAST, joint_steps, learning_rate, make_optimisers
+from skiplib.training import FINAL, LOG, RESUME, train
 
 
 class Interrupted(Exception):
@@ -75,7 +77,7 @@ def test_the_bottleneck_rests_while_the_last_decoders_go_on(prepared, tmp_path, 
         train(half, prepared, tmp_path / "again")
     for name, value in model.state_dict().items():
         moved = not torch.equal(value, seen[name])
-        assert moved == name.startswith(training.LAST) or name.endswith("num_batches_tracked"), name
+        assert moved == name.startswith(LAST) or name.endswith("num_batches_tracked"), name
 
 
 def test_a_damaged_or_foreign_checkpoint_is_not_used(prepared, folder, smoke, model):
@@ -100,6 +102,20 @@ def test_a_loss_that_is_no_number_stops_the_run(prepared, folder, smoke, monkeyp
 def test_a_batch_larger_than_the_set_is_refused(prepared, folder):
     with pytest.raises(ConfigError, match=r"optim\.batch"):
         train(experiment("ours", "smoke", overlay={"optim.batch": 1_000}), prepared, folder)
+
+
+def test_muon_moves_hidden_matrices_and_adam_the_rest():
+    some = experiment("ours", "smoke", overlay={"optim.kind": "muon"})
+    model = SkipNet(some)
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    adam, muon = (
+        {names[id(p)] for group in optimiser.param_groups for p in group["params"]}
+        for optimiser in make_optimisers(model, some)
+    )
+    assert adam | muon == set(names.values()) and not adam & muon
+    assert {"speech_decoder.decoder_rnn.layers.0.weight_hh_l0", "transformer.enter.weight"} <= muon
+    assert {"memory.memory", "text_decoder.embedding.weight", "speech_decoder.frames.weight"} <= adam
+    assert not any("bias" in name or "classifier" in name or "norm" in name for name in muon)
 
 
 @pytest.mark.parametrize("schedule", ["noam", "cosine", "constant"])

@@ -1,0 +1,71 @@
+"""What moves the weights: Adam or Muon, at which rate, for how long, in which precision."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch.optim import Optimizer
+
+from skiplib.config import Experiment, Optim
+from skiplib.model import SkipNet
+
+LAST = ("image_decoder", "speech_decoder")  # they learn to the end of the run
+# Muon is for matrices between hidden layers (Jordan et al. 2024); M's rate and C's are tuned for Adam.
+ADAM_S_OWN = ("embedding.", "score.", "frames.", "stop.", "memory.", "classifier.")
+NEWTON_SCHULZ_STEPS = 3
+
+
+def joint_steps(optim: Optim) -> int:
+    """How many steps the whole network learns; D_img and D_spch go on to the end (DECISIONS.md 38)."""
+    return max(1, round(optim.joint * optim.steps))
+
+
+def learning_rate(optim: Optim, step: int, steps: int) -> float:
+    """Rate at one of `steps`: warm-up to the peak (at most a tenth of them), then the schedule."""
+    warmup = max(1, min(optim.warmup, steps // 10))
+    if optim.schedule == "constant":
+        return optim.rate
+    if step < warmup:
+        return optim.rate * (step + 1) / warmup
+    if optim.schedule == "noam":
+        return optim.rate * math.sqrt(warmup / (step + 1))
+    share = (step - warmup) / max(1, steps - warmup)
+    return optim.rate * (0.01 + 0.99 * (1 + math.cos(math.pi * share)) / 2)
+
+
+def precision(optim: Optim) -> str:
+    """`auto` is bfloat16 where the processor multiplies it fast, and float32 elsewhere."""
+    if optim.precision != "auto":
+        return optim.precision
+    if torch.cuda.is_available():
+        return "bf16-mixed" if torch.cuda.is_bf16_supported() else "32-true"
+    return "bf16-mixed" if torch.cpu._is_avx512_bf16_supported() else "32-true"
+
+
+def make_optimisers(model: SkipNet, experiment: Experiment) -> list[Optimizer]:
+    """Adam, and Muon where `optim.kind` asks for it; a group of either says its `relative` rate and for
+    how many `steps` it learns."""
+    # Adam moves every entry of the key convolution by about the rate at once, and a key sums over all of
+    # them: at the full rate the attention is one-hot, and dead, within some fifty steps.
+    optim = experiment.optim
+    relative = {"classifier": experiment.adversarial.classifier_rate}
+    if experiment.memory.kind == "attention":
+        relative["memory"] = experiment.memory.rate
+    groups: dict[bool, list[dict]] = {False: [], True: []}
+    for part, module in model.named_children():
+        chosen: dict[bool, list] = {False: [], True: []}
+        for name, parameter in module.named_parameters(prefix=part):
+            matrix = parameter.ndim == 2 and not any(own in f"{name}." for own in ADAM_S_OWN)
+            chosen[optim.kind == "muon" and matrix].append(parameter)
+        for by_muon, parameters in chosen.items():
+            if parameters:
+                rate = relative.get(part, 1.0) * (optim.muon_rate if by_muon else 1.0)
+                steps = optim.steps if part in LAST else joint_steps(optim)
+                groups[by_muon].append({"params": parameters, "relative": rate, "steps": steps})
+    found: list[Optimizer] = [torch.optim.Adam(groups[False], lr=optim.rate, fused=True)]
+    if groups[True]:
+        found.append(
+            torch.optim.Muon(groups[True], lr=optim.rate, weight_decay=0.0, ns_steps=NEWTON_SCHULZ_STEPS)
+        )
+    return found
