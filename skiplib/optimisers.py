@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch.optim import Optimizer
@@ -11,8 +12,9 @@ from skiplib.config import Experiment, Optim
 from skiplib.model import SkipNet
 
 LAST = ("image_decoder", "speech_decoder")  # they learn to the end of the run
-# Muon is for matrices between hidden layers (Jordan et al. 2024); M's rate and C's are tuned for Adam.
-ADAM_S_OWN = ("embedding.", "score.", "frames.", "stop.", "memory.", "classifier.")
+# Muon is for matrices between hidden layers (Jordan et al. 2024); M's rate and C's are tuned for Adam, and
+# D_img is all filters but for its first map.
+ADAM_S_OWN = ("embedding.", "score.", "frames.", "stop.", "memory.", "classifier.", "image_decoder.")
 NEWTON_SCHULZ_STEPS = 3
 
 
@@ -34,6 +36,17 @@ def learning_rate(optim: Optim, step: int, steps: int) -> float:
     return optim.rate * (0.01 + 0.99 * (1 + math.cos(math.pi * share)) / 2)
 
 
+def set_rates(optimisers: Sequence[Optimizer], optim: Optim, step: int) -> None:
+    """Each group has spans (from step, to step, rate relative to `optim.rate`), a schedule in each."""
+    for group in (group for optimiser in optimisers for group in optimiser.param_groups):
+        rates = [
+            relative * learning_rate(optim, step - begin, end - begin)
+            for begin, end, relative in group["spans"]
+            if begin <= step < end
+        ]
+        group["lr"] = sum(rates)  # 0 where it rests
+
+
 def precision(optim: Optim) -> str:
     """`auto` is bfloat16 where the processor multiplies it fast, and float32 elsewhere."""
     if optim.precision != "auto":
@@ -44,11 +57,10 @@ def precision(optim: Optim) -> str:
 
 
 def make_optimisers(model: SkipNet, experiment: Experiment) -> list[Optimizer]:
-    """Adam, and Muon where `optim.kind` asks for it; a group of either says its `relative` rate and for
-    how many `steps` it learns."""
+    """Adam, and Muon where `optim.kind` asks for it; `set_rates` sets their rates at each step."""
     # Adam moves every entry of the key convolution by about the rate at once, and a key sums over all of
     # them: at the full rate the attention is one-hot, and dead, within some fifty steps.
-    optim = experiment.optim
+    optim, joint = experiment.optim, joint_steps(experiment.optim)
     relative = {"classifier": experiment.adversarial.classifier_rate}
     if experiment.memory.kind == "attention":
         relative["memory"] = experiment.memory.rate
@@ -61,8 +73,10 @@ def make_optimisers(model: SkipNet, experiment: Experiment) -> list[Optimizer]:
         for by_muon, parameters in chosen.items():
             if parameters:
                 rate = relative.get(part, 1.0) * (optim.muon_rate if by_muon else 1.0)
-                steps = optim.steps if part in LAST else joint_steps(optim)
-                groups[by_muon].append({"params": parameters, "relative": rate, "steps": steps})
+                spans = [(0, optim.steps if part == "image_decoder" else joint, rate)]
+                if part == "speech_decoder":
+                    spans.append((joint, optim.steps, optim.muon_last_rate if by_muon else 1.0))
+                groups[by_muon].append({"params": parameters, "spans": spans})
     found: list[Optimizer] = [torch.optim.Adam(groups[False], lr=optim.rate, fused=True)]
     if groups[True]:
         found.append(

@@ -23,7 +23,7 @@ from skiplib.config import Experiment
 from skiplib.errors import CheckpointError, TrainingError
 from skiplib.model import SkipNet
 from skiplib.objective import BatchA, BatchB, finishing, objective
-from skiplib.optimisers import LAST, joint_steps, learning_rate, make_optimisers, precision
+from skiplib.optimisers import LAST, joint_steps, learning_rate, make_optimisers, precision, set_rates
 from skiplib.prepare import Prepared
 
 log = logging.getLogger(__name__)
@@ -78,8 +78,9 @@ def train(experiment: Experiment, prepared: Prepared, folder: Path) -> tuple[Ski
     model.train()
     for step, bar in _watched(start, joint, steps, experiment.variant):
         a, b = batches(step, fabric.device)
-        for group in (group for optimiser in optimisers for group in optimiser.param_groups):
-            group["lr"] = group["relative"] * learning_rate(experiment.optim, step, group["steps"])
+        set_rates(optimisers, experiment.optim, step)
+        if step == joint:
+            _draw_anew(model, optimisers)
         if step == max(start, joint):
             _rest(model)
         total, terms = step_module(a, b, min(1.0, step / joint), last=step >= joint)
@@ -120,6 +121,14 @@ def _watched(start: int, joint: int, steps: int, name: str) -> Iterator[tuple[in
             )
             for step in bar:
                 yield step, bar
+
+
+def _draw_anew(model: SkipNet, optimisers: Sequence[Optimizer]) -> None:
+    """D_spch as at the start: it has followed a u that moved, and a new one soon overtakes it."""
+    model.speech_decoder.load_state_dict(SkipNet(model.experiment).speech_decoder.state_dict())
+    for optimiser in optimisers:
+        for parameter in model.speech_decoder.parameters():
+            optimiser.state.pop(parameter, None)
 
 
 def _rest(model: SkipNet) -> None:
