@@ -19,7 +19,7 @@ NEWTON_SCHULZ_STEPS = 3
 
 
 def joint_steps(optim: Optim) -> int:
-    """How many steps the whole network learns; D_img and D_spch go on to the end (DECISIONS.md 38)."""
+    """How many steps the whole network learns; then D_img goes on, and a new D_spch (DECISIONS.md 38)."""
     return max(1, round(optim.joint * optim.steps))
 
 

@@ -111,7 +111,7 @@ def read_log(folder: Path) -> pd.DataFrame:
 
 
 def _watched(start: int, joint: int, steps: int, name: str) -> Iterator[tuple[int, tqdm]]:
-    """The steps left to do, with a bar for each stage: a step of the second takes a quarter of the time."""
+    """The steps left to do, with a bar for each stage: a step of the second takes a third of the time."""
     stages = [(0, joint, name)] + [(joint, steps, f"{name}, D_img and D_spch alone")] * (joint < steps)
     for first, last, title in stages:
         begin = max(first, start)
