@@ -62,8 +62,7 @@ def to_waves(
 ) -> list[Float[Tensor, " _"]]:
     """Waveforms of mel-spectrograms by pseudo-inverse and Griffin-Lim; the starting phase is seeded.
 
-    Small batches stay in the processor's cache: 16 took 0.37 s a clip
-    on one core, 4 take 0.23 s.
+    Small batches stay in the processor's cache: 16 took 0.37 s a clip on one core, 4 take 0.23 s.
     """
     vocoder = torchaudio.transforms.GriffinLim(
         n_fft=audio.fft,

@@ -58,9 +58,9 @@ def precision(optim: Optim) -> str:
 
 def make_optimisers(model: SkipNet, experiment: Experiment) -> list[Optimizer]:
     """Adam, and Muon where `optim.kind` asks for it; `set_rates` sets their rates at each step."""
+    optim, joint = experiment.optim, joint_steps(experiment.optim)
     # Adam moves every entry of the key convolution by about the rate at once, and a key sums over all of
     # them: at the full rate the attention is one-hot, and dead, within some fifty steps.
-    optim, joint = experiment.optim, joint_steps(experiment.optim)
     relative = {"classifier": experiment.adversarial.classifier_rate}
     if experiment.memory.kind == "attention":
         relative["memory"] = experiment.memory.rate

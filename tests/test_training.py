@@ -118,6 +118,20 @@ def test_muon_moves_hidden_matrices_and_adam_the_rest():
     assert not any("bias" in name or "classifier" in name or "norm" in name for name in muon)
 
 
+def test_a_new_speech_decoder_keeps_nothing_of_the_old(smoke):
+    model = SkipNet(smoke)
+    optimisers = make_optimisers(model, smoke)
+    sum(parameter.sum() for parameter in model.parameters()).backward()
+    for optimiser in optimisers:
+        optimiser.step()
+    before = {name: parameter.clone() for name, parameter in model.named_parameters()}
+    training._draw_anew(model, optimisers)
+    for name, parameter in model.named_parameters():
+        new = name.startswith("speech_decoder.")
+        assert torch.equal(parameter, before[name]) != new, name
+        assert any(parameter in optimiser.state for optimiser in optimisers) != new, name
+
+
 @pytest.mark.parametrize("schedule", ["noam", "cosine", "constant"])
 def test_the_rate_peaks_where_it_says(schedule):
     optim = Optim(schedule=schedule, steps=1_000, warmup=50, rate=0.01)
