@@ -95,6 +95,7 @@ DEMO_MODEL = {
     "text_encoder.embedding": 64,
     "image_encoder.channels": (32, 64, 128),
     "speech_encoder.channels": 8,
+    "image_decoder.channels": (64, 64, 32),
     "image_decoder.strides": (2, 2, 2, 2),
     "transformer.activation": "pre",
     "transformer.norm": "batch",
@@ -118,8 +119,8 @@ SCALES: dict[str, dict[str, Any]] = {
         "optim.schedule": "cosine",
         "optim.warmup": 100,
         "optim.batch": 32,
-        "optim.steps": 4_100,
-        "optim.joint": 0.317,
+        "optim.steps": 4_150,
+        "optim.joint": 0.277,
     },
     "smoke": DEMO_WORLD
     | DEMO_MODEL
@@ -146,7 +147,7 @@ ABLATIONS: dict[str, dict[str, Any]] = {
     "no_T_no_Ladv": {"transformer.kind": "linear", "adversarial.strength": 0.0},
     "no_Ladv": {"adversarial.strength": 0.0},
 }
-ALIGNED = {"alignment.kind": "both"}
+ALIGNED = {"alignment.kind": "both", "alignment.gap_noise": 1.0}
 VARIANTS: dict[str, dict[str, Any]] = {
     "ours": {},
     "ours_aligned": ALIGNED,

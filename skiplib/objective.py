@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float, Int
@@ -106,13 +106,23 @@ def objective(
 
 
 def finishing(model: SkipNet, a: BatchA, b: BatchB) -> tuple[Float[Tensor, ""], dict[str, float]]:
-    """Eqs. 4 and 5 alone, for D_img and D_spch: encoders, T and M are at rest (DECISIONS.md 38)."""
+    """Eqs. 4 and 5 alone, for D_img and D_spch: encoders, T and M are at rest (DECISIONS.md 38).
+
+    With `alignment.gap_noise` D_spch learns from codes of B with the modality gap of pairs of A added, as
+    it will meet it when it speaks what an image shows (DECISIONS.md 40).
+    """
+    noise, n = model.experiment.alignment.gap_noise, len(a.image)
     with torch.no_grad():
         texts = join(a.text, b.text)
-        text = model.bottleneck({"text": model.text_encoder(texts.ids, texts.lengths)})["text"]
-    n = len(a.image)
-    terms = _painted_and_spoken(model, text[:n], text[n:], a, b)
-    return _added(terms, {})
+        encoded = {"text": model.text_encoder(texts.ids, texts.lengths)}
+        if noise:
+            encoded["image"] = model.image_encoder(a.image)
+        codes = model.bottleneck(encoded)
+        text_a, text_b = codes["text"][:n], codes["text"][n:]
+        if noise:
+            share = noise * torch.rand(n, 1, device=text_b.u.device)
+            text_b = replace(text_b, u=text_b.u + share * (codes["image"].u - text_a.u))
+    return _added(_painted_and_spoken(model, text_a, text_b, a, b), {})
 
 
 def _added(terms: dict[str, Tensor], watched: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:

@@ -113,6 +113,7 @@ class Alignment(Frozen):
     weight: float = 0.5  # of the text autoencoding and of the distance
     contrastive_weight: float = 0.1
     temperature: float = 0.1
+    gap_noise: float = Field(0.0, ge=0)  # largest share of A's modality gap under which D_spch learns alone
 
 
 class ImageDecoder(Frozen):

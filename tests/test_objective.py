@@ -3,7 +3,7 @@ import torch
 
 from skiplib.config import VARIANTS, experiment
 from skiplib.model import SkipNet
-from skiplib.objective import objective
+from skiplib.objective import finishing, objective
 
 SWITCHES = [
     {"memory.layout": "code"},
@@ -92,3 +92,25 @@ def test_the_classifier_alone_learns_from_its_own_loss(batch):
     objective(model, *batch, progress=0.0)[0].backward()
     for name, parameter in model.transformer.named_parameters():
         assert torch.allclose(parameter.grad, before[name], rtol=1e-3, atol=1e-5)
+
+
+def test_the_gap_of_a_s_pairs_reaches_the_speech_decoder_alone(batch, monkeypatch):
+    a, b = batch
+    model = SkipNet(experiment("ours_aligned", "smoke", overlay={"alignment.gap_noise": 1.0})).eval()
+    heard = {}
+    for part in ("image_decoder", "speech_decoder"):
+        module = model.get_submodule(part)
+        module.register_forward_pre_hook(lambda _, given, part=part: heard.update({part: given[0]}))
+    monkeypatch.setattr(torch, "rand", lambda *shape, **_: torch.full(shape, 0.5))
+    total, _ = finishing(model, a, b)
+    with torch.no_grad():
+        image = model.bottleneck({"image": model.image_encoder(a.image)})["image"].u
+        text_a, text_b = (
+            model.bottleneck({"text": model.text_encoder(t.ids, t.lengths)})["text"].u
+            for t in (a.text, b.text)
+        )
+    assert torch.allclose(heard["image_decoder"], text_a, atol=1e-4)
+    assert torch.allclose(heard["speech_decoder"], text_b + 0.5 * (image - text_a), atol=1e-4)
+    total.backward()
+    moved = {name.split(".")[0] for name, p in model.named_parameters() if p.grad is not None}
+    assert moved == {"image_decoder", "speech_decoder"}
