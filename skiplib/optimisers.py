@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 import torch
+from torch import Tensor
 from torch.optim import Optimizer
 
 from skiplib.config import Experiment, Optim
@@ -64,22 +65,29 @@ def make_optimisers(model: SkipNet, experiment: Experiment) -> list[Optimizer]:
     relative = {"classifier": experiment.adversarial.classifier_rate}
     if experiment.memory.kind == "attention":
         relative["memory"] = experiment.memory.rate
-    groups: dict[bool, list[dict]] = {False: [], True: []}
-    for part, module in model.named_children():
-        chosen: dict[bool, list] = {False: [], True: []}
-        for name, parameter in module.named_parameters(prefix=part):
-            matrix = parameter.ndim == 2 and not any(own in f"{name}." for own in ADAM_S_OWN)
-            chosen[optim.kind == "muon" and matrix].append(parameter)
-        for by_muon, parameters in chosen.items():
-            if parameters:
-                rate = relative.get(part, 1.0) * (optim.muon_rate if by_muon else 1.0)
-                spans = [(0, optim.steps if part == "image_decoder" else joint, rate)]
-                if part == "speech_decoder":
-                    spans.append((joint, optim.steps, optim.muon_last_rate if by_muon else 1.0))
-                groups[by_muon].append({"params": parameters, "spans": spans})
-    found: list[Optimizer] = [torch.optim.Adam(groups[False], lr=optim.rate, fused=True)]
-    if groups[True]:
-        found.append(
-            torch.optim.Muon(groups[True], lr=optim.rate, weight_decay=0.0, ns_steps=NEWTON_SCHULZ_STEPS)
+
+    def groups(muon: bool) -> list[dict]:
+        """What one of the two moves, part by part."""
+        found = []
+        first, last = (optim.muon_rate, optim.muon_last_rate) if muon else (1.0, 1.0)
+        for part, module in model.named_children():
+            rate, end = relative.get(part, 1.0), optim.steps if part == "image_decoder" else joint
+            spans = [(0, end, rate * first)]
+            if part == "speech_decoder":
+                spans.append((joint, optim.steps, rate * last))
+            named = module.named_parameters(prefix=part)
+            own = [p for name, p in named if (optim.kind == "muon" and _is_hidden_matrix(name, p)) == muon]
+            if own:
+                found.append({"params": own, "spans": spans})
+        return found
+
+    optimisers: list[Optimizer] = [torch.optim.Adam(groups(muon=False), lr=optim.rate, fused=True)]
+    if optim.kind == "muon":
+        optimisers.append(
+            torch.optim.Muon(groups(muon=True), lr=optim.rate, weight_decay=0.0, ns_steps=NEWTON_SCHULZ_STEPS)
         )
-    return found
+    return optimisers
+
+
+def _is_hidden_matrix(name: str, parameter: Tensor) -> bool:
+    return parameter.ndim == 2 and not any(own in f"{name}." for own in ADAM_S_OWN)
