@@ -119,8 +119,8 @@ SCALES: dict[str, dict[str, Any]] = {
         "optim.schedule": "cosine",
         "optim.warmup": 100,
         "optim.batch": 32,
-        "optim.steps": 4_150,
-        "optim.joint": 0.277,
+        "optim.steps": 4_300,
+        "optim.joint": 0.267,
     },
     "smoke": DEMO_WORLD
     | DEMO_MODEL

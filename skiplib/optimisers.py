@@ -20,7 +20,7 @@ NEWTON_SCHULZ_STEPS = 3
 
 
 def joint_steps(optim: Optim) -> int:
-    """How many steps the whole network learns; then D_img goes on, and a new D_spch (DECISIONS.md 38)."""
+    """How many steps the whole network learns; then D_img and D_spch go on alone (DECISIONS.md 38)."""
     return max(1, round(optim.joint * optim.steps))
 
 
@@ -38,14 +38,10 @@ def learning_rate(optim: Optim, step: int, steps: int) -> float:
 
 
 def set_rates(optimisers: Sequence[Optimizer], optim: Optim, step: int) -> None:
-    """Each group has spans (from step, to step, rate relative to `optim.rate`), a schedule in each."""
+    """Each group learns for `steps`, at a rate `relative` to `optim.rate`, and then rests."""
     for group in (group for optimiser in optimisers for group in optimiser.param_groups):
-        rates = [
-            relative * learning_rate(optim, step - begin, end - begin)
-            for begin, end, relative in group["spans"]
-            if begin <= step < end
-        ]
-        group["lr"] = sum(rates)  # 0 where it rests
+        learns = step < group["steps"]
+        group["lr"] = group["relative"] * learning_rate(optim, step, group["steps"]) if learns else 0.0
 
 
 def precision(optim: Optim) -> str:
@@ -65,20 +61,18 @@ def make_optimisers(model: SkipNet, experiment: Experiment) -> list[Optimizer]:
     relative = {"classifier": experiment.adversarial.classifier_rate}
     if experiment.memory.kind == "attention":
         relative["memory"] = experiment.memory.rate
+    by_muon = {"speech_decoder": optim.muon_speech_rate}
 
     def groups(muon: bool) -> list[dict]:
         """What one of the two moves, part by part."""
         found = []
-        first, last = (optim.muon_rate, optim.muon_last_rate) if muon else (1.0, 1.0)
         for part, module in model.named_children():
-            rate, end = relative.get(part, 1.0), optim.steps if part == "image_decoder" else joint
-            spans = [(0, end, rate * first)]
-            if part == "speech_decoder":
-                spans.append((joint, optim.steps, rate * last))
+            steps = optim.steps if part in LAST else joint
+            rate = relative.get(part, 1.0) * (by_muon.get(part, optim.muon_rate) if muon else 1.0)
             named = module.named_parameters(prefix=part)
             own = [p for name, p in named if (optim.kind == "muon" and _is_hidden_matrix(name, p)) == muon]
             if own:
-                found.append({"params": own, "spans": spans})
+                found.append({"params": own, "steps": steps, "relative": rate})
         return found
 
     optimisers: list[Optimizer] = [torch.optim.Adam(groups(muon=False), lr=optim.rate, fused=True)]

@@ -158,15 +158,13 @@ class Optim(Frozen):
     kind: Literal["adam", "muon"] = "adam"
     rate: float = 0.002
     muon_rate: float = 7.0  # learning rate of Muon relative to Adam's
-    muon_last_rate: float = 2.5  # the same for D_spch once it is drawn anew
+    muon_speech_rate: float = 2.0  # the same for D_spch, which learns for longer
     schedule: Literal["noam", "constant", "cosine"] = "noam"
     warmup: int = 4_000
     batch: int = Field(8, ge=2)  # pairs of A and as many of B
     clip: float = 1.0
     steps: int = Field(1_000_000, ge=1)
-    joint: float = Field(
-        1.0, gt=0, le=1
-    )  # share of the steps in which all learns; then D_img and a new D_spch
+    joint: float = Field(1.0, gt=0, le=1)  # share of the steps in which all learns; then D_img and D_spch
     precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
 
 

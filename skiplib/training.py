@@ -79,8 +79,6 @@ def train(experiment: Experiment, prepared: Prepared, folder: Path) -> tuple[Ski
     for step, bar in _watched(start, joint, steps, experiment.variant):
         a, b = batches(step, fabric.device)
         set_rates(optimisers, experiment.optim, step)
-        if step == joint:
-            _draw_anew(model, optimisers)
         if step == max(start, joint):
             _rest(model)
         total, terms = step_module(a, b, min(1.0, step / joint), last=step >= joint)
@@ -121,14 +119,6 @@ def _watched(start: int, joint: int, steps: int, name: str) -> Iterator[tuple[in
             )
             for step in bar:
                 yield step, bar
-
-
-def _draw_anew(model: SkipNet, optimisers: Sequence[Optimizer]) -> None:
-    """D_spch as at the start: it has followed a u that moved, and a new one soon overtakes it."""
-    model.speech_decoder.load_state_dict(SkipNet(model.experiment).speech_decoder.state_dict())
-    for optimiser in optimisers:
-        for parameter in model.speech_decoder.parameters():
-            optimiser.state.pop(parameter, None)
 
 
 def _rest(model: SkipNet) -> None:

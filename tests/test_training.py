@@ -8,7 +8,7 @@ from skiplib import checkpoints, training
 from skiplib.config import Optim, experiment
 from skiplib.errors import ConfigError, TrainingError
 from skiplib.model import SkipNet
-from skiplib.optimisers import LAST, joint_steps, learning_rate, make_optimisers
+from skiplib.optimisers import LAST, joint_steps, learning_rate, make_optimisers, set_rates
 from skiplib.training import FINAL, LOG, RESUME, train
 
 
@@ -118,18 +118,22 @@ def test_muon_moves_hidden_matrices_and_adam_the_rest():
     assert not any("bias" in name or "classifier" in name or "norm" in name for name in muon)
 
 
-def test_a_new_speech_decoder_keeps_nothing_of_the_old(smoke):
-    model = SkipNet(smoke)
-    optimisers = make_optimisers(model, smoke)
-    sum(parameter.sum() for parameter in model.parameters()).backward()
-    for optimiser in optimisers:
-        optimiser.step()
-    before = {name: parameter.clone() for name, parameter in model.named_parameters()}
-    training._draw_anew(model, optimisers)
-    for name, parameter in model.named_parameters():
-        new = name.startswith("speech_decoder.")
-        assert torch.equal(parameter, before[name]) != new, name
-        assert any(parameter in optimiser.state for optimiser in optimisers) != new, name
+def test_each_part_learns_at_its_own_rate_for_its_own_steps():
+    some = experiment("ours", "smoke", overlay={"optim.kind": "muon", "optim.schedule": "constant"})
+    model, optim = SkipNet(some), some.optim
+    optimisers = make_optimisers(model, some)
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+
+    def rates(step):
+        set_rates(optimisers, optim, step)
+        groups = [group for optimiser in optimisers for group in optimiser.param_groups]
+        return {names[id(p)]: group["lr"] / optim.rate for group in groups for p in group["params"]}
+
+    first, last = rates(0), rates(joint_steps(optim))
+    assert math.isclose(first["text_decoder.lstm.weight_hh_l0"], optim.muon_rate)
+    assert math.isclose(first["speech_decoder.prenet.0.weight"], optim.muon_speech_rate)
+    assert math.isclose(first["memory.memory"], some.memory.rate)
+    assert {name for name, rate in last.items() if rate} == {n for n in names.values() if n.startswith(LAST)}
 
 
 @pytest.mark.parametrize("schedule", ["noam", "cosine", "constant"])
