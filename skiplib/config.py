@@ -119,8 +119,8 @@ SCALES: dict[str, dict[str, Any]] = {
         "optim.schedule": "cosine",
         "optim.warmup": 100,
         "optim.batch": 32,
-        "optim.steps": 4_300,
-        "optim.joint": 0.267,
+        "optim.steps": 3_900,
+        "optim.joint": 0.41,
     },
     "smoke": DEMO_WORLD
     | DEMO_MODEL
@@ -147,7 +147,7 @@ ABLATIONS: dict[str, dict[str, Any]] = {
     "no_T_no_Ladv": {"transformer.kind": "linear", "adversarial.strength": 0.0},
     "no_Ladv": {"adversarial.strength": 0.0},
 }
-ALIGNED = {"alignment.kind": "both", "alignment.gap_noise": 1.0}
+ALIGNED = {"alignment.kind": "both", "alignment.gap_noise": 1.0, "alignment.follow": True}
 VARIANTS: dict[str, dict[str, Any]] = {
     "ours": {},
     "ours_aligned": ALIGNED,

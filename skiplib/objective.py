@@ -106,23 +106,29 @@ def objective(
 
 
 def finishing(model: SkipNet, a: BatchA, b: BatchB) -> tuple[Float[Tensor, ""], dict[str, float]]:
-    """Eqs. 4 and 5 alone, for D_img and D_spch: encoders, T and M are at rest (DECISIONS.md 38).
+    """Eqs. 4 and 5 alone, for D_img and D_spch: E_txt, D_txt, T and M are at rest (DECISIONS.md 38).
 
-    With `alignment.gap_noise` D_spch learns from codes of B with the modality gap of pairs of A added, as
-    it will meet it when it speaks what an image shows (DECISIONS.md 40).
+    With `alignment.follow` E_img and E_spch go on too, by the distance of their u to the text's, which no
+    longer moves (DECISIONS.md 41). With `alignment.gap_noise` D_spch learns from codes of B with the
+    modality gap of pairs of A added, as it will meet it when it speaks what an image shows (DECISIONS.md 40).
     """
-    noise, n = model.experiment.alignment.gap_noise, len(a.image)
+    alignment, n = model.experiment.alignment, len(a.image)
     with torch.no_grad():
         texts = join(a.text, b.text)
-        encoded = {"text": model.text_encoder(texts.ids, texts.lengths)}
-        if noise:
-            encoded["image"] = model.image_encoder(a.image)
-        codes = model.bottleneck(encoded)
-        text_a, text_b = codes["text"][:n], codes["text"][n:]
-        if noise:
-            share = noise * torch.rand(n, 1, device=text_b.u.device)
-            text_b = replace(text_b, u=text_b.u + share * (codes["image"].u - text_a.u))
-    return _added(_painted_and_spoken(model, text_a, text_b, a, b), {})
+        codes = model.bottleneck({"text": model.text_encoder(texts.ids, texts.lengths)})["text"]
+    text_a, text_b = codes[:n], codes[n:]
+    terms = {}
+    with torch.set_grad_enabled(alignment.follow):
+        if alignment.follow or alignment.gap_noise:
+            image = model.bottleneck({"image": model.image_encoder(a.image)})["image"].u
+        if alignment.follow:
+            speech = model.bottleneck({"speech": model.speech_encoder(b.mel, b.lengths)})["speech"].u
+            terms["image_distance"] = losses.distance_loss(image, text_a.u)
+            terms["speech_distance"] = losses.distance_loss(speech, text_b.u)
+    if alignment.gap_noise:
+        share = alignment.gap_noise * torch.rand(n, 1, device=image.device)
+        text_b = replace(text_b, u=text_b.u + share * (image.detach() - text_a.u))
+    return _added(terms | _painted_and_spoken(model, text_a, text_b, a, b), {})
 
 
 def _added(terms: dict[str, Tensor], watched: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:

@@ -12,7 +12,6 @@ from torch.optim import Optimizer
 from skiplib.config import Experiment, Optim
 from skiplib.model import SkipNet
 
-LAST = ("image_decoder", "speech_decoder")  # they learn to the end of the run
 # Muon is for matrices between hidden layers (Jordan et al. 2024); M's rate and C's are tuned for Adam, and
 # D_img is all filters but for its first map.
 ADAM_S_OWN = ("embedding.", "score.", "frames.", "stop.", "memory.", "classifier.", "image_decoder.")
@@ -20,8 +19,14 @@ NEWTON_SCHULZ_STEPS = 3
 
 
 def joint_steps(optim: Optim) -> int:
-    """How many steps the whole network learns; then D_img and D_spch go on alone (DECISIONS.md 38)."""
+    """How many steps the whole network learns; then `last_parts` go on alone (DECISIONS.md 38)."""
     return max(1, round(optim.joint * optim.steps))
+
+
+def last_parts(experiment: Experiment) -> tuple[str, ...]:
+    """The parts that learn to the end of the run, when T, M, E_txt and D_txt rest."""
+    decoders = ("image_decoder", "speech_decoder")
+    return (*decoders, "image_encoder", "speech_encoder") if experiment.alignment.follow else decoders
 
 
 def learning_rate(optim: Optim, step: int, steps: int) -> float:
@@ -55,20 +60,19 @@ def precision(optim: Optim) -> str:
 
 def make_optimisers(model: SkipNet, experiment: Experiment) -> list[Optimizer]:
     """Adam, and Muon where `optim.kind` asks for it; `set_rates` sets their rates at each step."""
-    optim, joint = experiment.optim, joint_steps(experiment.optim)
+    optim, joint, last = experiment.optim, joint_steps(experiment.optim), last_parts(experiment)
     # Adam moves every entry of the key convolution by about the rate at once, and a key sums over all of
     # them: at the full rate the attention is one-hot, and dead, within some fifty steps.
     relative = {"classifier": experiment.adversarial.classifier_rate}
     if experiment.memory.kind == "attention":
         relative["memory"] = experiment.memory.rate
-    by_muon = {"speech_decoder": optim.muon_speech_rate}
 
     def groups(muon: bool) -> list[dict]:
         """What one of the two moves, part by part."""
         found = []
         for part, module in model.named_children():
-            steps = optim.steps if part in LAST else joint
-            rate = relative.get(part, 1.0) * (by_muon.get(part, optim.muon_rate) if muon else 1.0)
+            steps, by_muon = (optim.steps, optim.muon_last_rate) if part in last else (joint, optim.muon_rate)
+            rate = relative.get(part, 1.0) * (by_muon if muon else 1.0)
             named = module.named_parameters(prefix=part)
             own = [p for name, p in named if (optim.kind == "muon" and _is_hidden_matrix(name, p)) == muon]
             if own:

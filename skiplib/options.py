@@ -113,7 +113,8 @@ class Alignment(Frozen):
     weight: float = 0.5  # of the text autoencoding and of the distance
     contrastive_weight: float = 0.1
     temperature: float = 0.1
-    gap_noise: float = Field(0.0, ge=0)  # largest share of A's modality gap under which D_spch learns alone
+    gap_noise: float = Field(0.0, ge=0)  # largest share of A's modality gap that D_spch hears once T rests
+    follow: bool = False  # once T rests, E_img and E_spch go on, by the distance of their u to the text's
 
 
 class ImageDecoder(Frozen):
@@ -158,13 +159,13 @@ class Optim(Frozen):
     kind: Literal["adam", "muon"] = "adam"
     rate: float = 0.002
     muon_rate: float = 7.0  # learning rate of Muon relative to Adam's
-    muon_speech_rate: float = 2.0  # the same for D_spch, which learns for longer
+    muon_last_rate: float = 2.5  # the same for what learns to the end
     schedule: Literal["noam", "constant", "cosine"] = "noam"
     warmup: int = 4_000
     batch: int = Field(8, ge=2)  # pairs of A and as many of B
     clip: float = 1.0
     steps: int = Field(1_000_000, ge=1)
-    joint: float = Field(1.0, gt=0, le=1)  # share of the steps in which all learns; then D_img and D_spch
+    joint: float = Field(1.0, gt=0, le=1)  # share of the steps in which all learns
     precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
 
 

@@ -23,7 +23,7 @@ from skiplib.config import Experiment
 from skiplib.errors import CheckpointError, TrainingError
 from skiplib.model import SkipNet
 from skiplib.objective import BatchA, BatchB, finishing, objective
-from skiplib.optimisers import LAST, joint_steps, learning_rate, make_optimisers, precision, set_rates
+from skiplib.optimisers import joint_steps, last_parts, learning_rate, make_optimisers, precision, set_rates
 from skiplib.prepare import Prepared
 
 log = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ class Step(nn.Module):
         self.model = model
 
     def forward(self, a: BatchA, b: BatchB, progress: float, last: bool) -> tuple[Tensor, dict[str, float]]:
-        """One joint step, with `progress` of them done, or one of the `last` decoders alone."""
+        """One joint step, with `progress` of them done, or one of the `last` parts alone."""
         return finishing(self.model, a, b) if last else objective(self.model, a, b, progress)
 
 
@@ -100,7 +100,7 @@ def train(experiment: Experiment, prepared: Prepared, folder: Path) -> tuple[Ski
             saved = time.monotonic()
     save(folder / FINAL, steps, resumable=False)
     (folder / RESUME).unlink(missing_ok=True)
-    return model.eval(), seconds + time.monotonic() - begun
+    return model.eval().requires_grad_(True), seconds + time.monotonic() - begun
 
 
 def read_log(folder: Path) -> pd.DataFrame:
@@ -110,7 +110,7 @@ def read_log(folder: Path) -> pd.DataFrame:
 
 def _watched(start: int, joint: int, steps: int, name: str) -> Iterator[tuple[int, tqdm]]:
     """The steps left to do, with a bar for each stage: a step of the second takes a third of the time."""
-    stages = [(0, joint, name)] + [(joint, steps, f"{name}, D_img and D_spch alone")] * (joint < steps)
+    stages = [(0, joint, name)] + [(joint, steps, f"{name}, T and M at rest")] * (joint < steps)
     for first, last, title in stages:
         begin = max(first, start)
         if begin < last:
@@ -122,10 +122,10 @@ def _watched(start: int, joint: int, steps: int, name: str) -> Iterator[tuple[in
 
 
 def _rest(model: SkipNet) -> None:
-    """All but the last two decoders as they are when used: batch norms stand still."""
-    model.eval()
-    for name in LAST:
-        model.get_submodule(name).train()
+    """All but the last parts as they are when used: batch norms stand still, nothing has a gradient."""
+    model.eval().requires_grad_(False)
+    for name in last_parts(model.experiment):
+        model.get_submodule(name).train().requires_grad_(True)
 
 
 def _optimiser_tensors(optimisers: Sequence[Optimizer]) -> dict[str, Tensor]:

@@ -96,7 +96,7 @@ def test_the_classifier_alone_learns_from_its_own_loss(batch):
 
 def test_the_gap_of_a_s_pairs_reaches_the_speech_decoder_alone(batch, monkeypatch):
     a, b = batch
-    model = SkipNet(experiment("ours_aligned", "smoke", overlay={"alignment.gap_noise": 1.0})).eval()
+    model = SkipNet(experiment("ours_aligned", "smoke", overlay={"alignment.follow": False})).eval()
     heard = {}
     for part in ("image_decoder", "speech_decoder"):
         module = model.get_submodule(part)
@@ -114,3 +114,18 @@ def test_the_gap_of_a_s_pairs_reaches_the_speech_decoder_alone(batch, monkeypatc
     total.backward()
     moved = {name.split(".")[0] for name, p in model.named_parameters() if p.grad is not None}
     assert moved == {"image_decoder", "speech_decoder"}
+
+
+def test_encoders_follow_the_code_of_the_text_and_the_text_does_not_move(batch):
+    a, b = batch
+    model = SkipNet(experiment("ours_aligned", "smoke")).eval()
+    finishing(model, a, b)[0].backward()
+    moved = {name.split(".")[0] for name, p in model.named_parameters() if p.grad is not None}
+    assert {"image_encoder", "speech_encoder"} <= moved and not moved & {"text_encoder", "text_decoder"}
+    with torch.no_grad():
+        codes = {
+            "image": model.bottleneck({"image": model.image_encoder(a.image)})["image"].u,
+            "text": model.bottleneck({"text": model.text_encoder(a.text.ids, a.text.lengths)})["text"].u,
+        }
+    expected = ((codes["image"] - codes["text"]) ** 2).mean()
+    assert torch.isclose(expected, torch.tensor(finishing(model, a, b)[1]["image_distance"]), rtol=1e-3)
