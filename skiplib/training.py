@@ -64,9 +64,6 @@ def train(experiment: Experiment, prepared: Prepared, folder: Path) -> tuple[Ski
     start, seconds = _resume(folder, experiment, model, optimisers)
     batches = Batches(prepared, experiment)
     steps, joint = experiment.optim.steps, joint_steps(experiment.optim)
-    # C apart: its own large gradients must not shrink those of everything else.
-    judged = list(model.classifier.parameters())
-    others = [p for name, p in model.named_parameters() if not name.startswith("classifier.")]
 
     def save(path: Path, step: int, resumable: bool) -> None:
         tensors = checkpoints.model_tensors(model)
@@ -86,14 +83,17 @@ def train(experiment: Experiment, prepared: Prepared, folder: Path) -> tuple[Ski
             raise TrainingError(f"the loss is {total.item()} at step {step} of {experiment.variant}: {terms}")
         model.zero_grad()
         fabric.backward(total)
-        norm = nn.utils.clip_grad_norm_(others, experiment.optim.clip)
-        nn.utils.clip_grad_norm_(judged, experiment.optim.clip)
+        # Each part for itself: the large gradients of one, C above all, must not shrink those of another.
+        norms = [nn.utils.clip_grad_norm_(p.parameters(), experiment.optim.clip) for p in model.children()]
         for optimiser in wrapped:
             optimiser.step()
         if step % LOG_STEPS == 0 or step == steps - 1:
             rate = learning_rate(experiment.optim, step, steps)
             row = {"step": step, "seconds": seconds + time.monotonic() - begun, "rate": rate}
-            _append(folder / LOG, row | {"total": total.item(), "gradient_norm": float(norm)} | terms)
+            _append(
+                folder / LOG,
+                row | {"total": total.item(), "gradient_norm": float(torch.stack(norms).norm())} | terms,
+            )
             bar.set_postfix(loss=f"{total.item():.3f}", refresh=False)
         if time.monotonic() - saved > CHECKPOINT_SECONDS:
             save(folder / RESUME, step + 1, resumable=True)
