@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -90,10 +91,8 @@ def train(experiment: Experiment, prepared: Prepared, folder: Path) -> tuple[Ski
         if step % LOG_STEPS == 0 or step == steps - 1:
             rate = learning_rate(experiment.optim, step, steps)
             row = {"step": step, "seconds": seconds + time.monotonic() - begun, "rate": rate}
-            _append(
-                folder / LOG,
-                row | {"total": total.item(), "gradient_norm": float(torch.stack(norms).norm())} | terms,
-            )
+            row |= {"total": total.item(), "gradient_norm": math.hypot(*map(float, norms))}
+            _append(folder / LOG, row | terms)
             bar.set_postfix(loss=f"{total.item():.3f}", refresh=False)
         if time.monotonic() - saved > CHECKPOINT_SECONDS:
             save(folder / RESUME, step + 1, resumable=True)
