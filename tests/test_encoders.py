@@ -1,8 +1,9 @@
 import pytest
 import torch
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from skiplib.config import experiment
-from skiplib.encoders import CBHG, ImageEncoder, SpeechEncoder, TextEncoder
+from skiplib.encoders import CBHG, ImageEncoder, SpeechEncoder, TextEncoder, valid
 from skiplib.text import encode_batch
 
 PAPER = experiment("ours", "paper")
@@ -65,3 +66,18 @@ def test_the_bank_is_pooled_over_two_steps():
     maps = torch.cat([bank(x.mT)[..., :7] for bank in cbhg.bank], dim=1)
     pool = torch.nn.MaxPool1d(2, stride=1, padding=1)
     assert torch.allclose(seen[0], pool(torch.relu(cbhg.bank_norm(maps)))[..., :7], atol=1e-6)
+
+
+def test_turning_the_valid_steps_is_a_bidirectional_gru_over_a_packed_sequence():
+    torch.manual_seed(0)
+    cbhg, lengths, seen = CBHG(4, banks=2, highways=1).eval(), torch.tensor([7, 4, 1]), []
+    cbhg.forth.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    states = cbhg(torch.randn(3, 7, 4), lengths)
+    both = torch.nn.GRU(4, 4, batch_first=True, bidirectional=True)
+    both.load_state_dict(
+        cbhg.forth.state_dict() | {f"{n}_reverse": p for n, p in cbhg.back.state_dict().items()}
+    )
+    packed = pack_padded_sequence(seen[0], lengths, batch_first=True, enforce_sorted=False)
+    expected = pad_packed_sequence(both(packed)[0], batch_first=True, total_length=7)[0]
+    mask = valid(lengths, 7)[..., None]
+    assert torch.allclose(states * mask, expected * mask, atol=1e-6)
