@@ -58,11 +58,11 @@ def to_mel(wave: Float[Tensor, " samples"], audio: Audio) -> Float[Tensor, "time
 
 
 def to_waves(
-    mels: Sequence[Float[Tensor, "_ mel"]], audio: Audio, batch: int = 4, progress: bool = False
+    mels: Sequence[Float[Tensor, "_ mel"]], audio: Audio, progress: bool = False
 ) -> list[Float[Tensor, " _"]]:
     """Waveforms of mel-spectrograms by pseudo-inverse and Griffin-Lim; the starting phase is seeded.
 
-    Small batches stay in the processor's cache: 16 took 0.37 s a clip on one core, 4 take 0.23 s.
+    One clip at a time stays in the processor's cache: 0.11 s a clip on two cores, 0.15 s in batches of 4.
     """
     vocoder = torchaudio.transforms.GriffinLim(
         n_fft=audio.fft,
@@ -71,21 +71,18 @@ def to_waves(
         hop_length=audio.hop,
         power=1.0,
     )
-    waves: list[Tensor] = [torch.zeros(0)] * len(mels)
-    order = sorted(range(len(mels)), key=lambda i: len(mels[i]))  # padding costs time
-    starts = range(0, len(order), batch)
-    for start in tqdm(starts, desc="waveforms", unit="batch", mininterval=1, disable=not progress):
-        rows = order[start : start + batch]
-        padded = torch.nn.utils.rnn.pad_sequence([mels[i].float() for i in rows], batch_first=True)
+    fewest = audio.fft // (2 * audio.hop) + 2  # frames; fewer cannot be reflected at the ends
+    waves = []
+    for mel in tqdm(mels, desc="waveforms", unit="clip", mininterval=1, disable=not progress):
+        padded = torch.nn.functional.pad(mel.float(), (0, 0, 0, max(0, fewest - len(mel))))
         decibel = padded.clamp(0, 1) * audio.range_db - audio.range_db + audio.reference_db
-        magnitude = (_inverse_filters(audio) @ (10 ** (decibel / 20)).mT).clamp_min(1e-8)
+        magnitude = (_inverse_filters(audio) @ (10 ** (decibel / 20)).T).clamp_min(1e-8)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             wave = vocoder(magnitude**audio.griffin_lim_power)
         wave = torchaudio.functional.deemphasis(wave, audio.preemphasis)
-        for row, i in zip(wave, rows, strict=True):
-            kept = row[: max(1, len(mels[i]) - 1) * audio.hop]
-            waves[i] = 0.95 * kept / kept.abs().max().clamp_min(1e-4)
+        wave = wave[: max(1, len(mel) - 1) * audio.hop]
+        waves.append(0.95 * wave / wave.abs().max().clamp_min(1e-4))
     return waves
 
 

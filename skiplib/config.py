@@ -103,7 +103,7 @@ DEMO_MODEL = {
     "text_decoder.embedding": 64,
     "text_decoder.readout": "deep",
     "speech_decoder.hidden": 384,
-    "speech_decoder.hide": 0.2,
+    "speech_decoder.hide": 0.3,
     "alignment.contrastive_weight": 0.2,
     "adversarial.strength": 0.005,
     "loss.speech": 8.0,
@@ -119,8 +119,8 @@ SCALES: dict[str, dict[str, Any]] = {
         "optim.schedule": "cosine",
         "optim.warmup": 100,
         "optim.batch": 32,
-        "optim.steps": 3_560,
-        "optim.joint": 0.465,
+        "optim.steps": 3_600,
+        "optim.joint": 0.46,
     },
     "smoke": DEMO_WORLD
     | DEMO_MODEL

@@ -54,6 +54,12 @@ def test_waves_of_a_batch_do_not_depend_on_each_other():
     assert torch.equal(to_waves([long, short], AUDIO)[0], waves[0])
 
 
+@pytest.mark.parametrize("frames", [1, 2, 7])
+def test_a_mel_of_a_few_frames_is_a_short_wave(frames):
+    (wave,) = to_waves([torch.rand(frames, 80)], AUDIO)
+    assert len(wave) == max(1, frames - 1) * AUDIO.hop and torch.isfinite(wave).all()
+
+
 def test_stereo_and_other_rates_become_16_khz_mono():
     stereo = np.stack([tone(440, 0.5, 44_100), tone(440, 0.5, 44_100)], axis=1)
     wave = prepare_wave(stereo, 44_100, AUDIO)
