@@ -85,7 +85,8 @@ def train(experiment: Experiment, prepared: Prepared, folder: Path) -> tuple[Ski
         model.zero_grad()
         fabric.backward(total)
         # Each part for itself: the large gradients of one, C above all, must not shrink those of another.
-        norms = [nn.utils.clip_grad_norm_(p.parameters(), experiment.optim.clip) for p in model.children()]
+        parts = [list(part.parameters()) for part in model.children()]
+        norms = [nn.utils.clip_grad_norm_(part, experiment.optim.clip) for part in parts]
         for optimiser in wrapped:
             optimiser.step()
         if step % LOG_STEPS == 0 or step == steps - 1:
