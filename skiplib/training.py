@@ -65,6 +65,8 @@ def train(experiment: Experiment, prepared: Prepared, folder: Path) -> tuple[Ski
     start, seconds = _resume(folder, experiment, model, optimisers)
     batches = Batches(prepared, experiment)
     steps, joint = experiment.optim.steps, joint_steps(experiment.optim)
+    # Clipped each for itself: the large gradients of one, C above all, must not shrink those of another.
+    parts = [list(part.parameters()) for part in model.children()]
 
     def save(path: Path, step: int, resumable: bool) -> None:
         tensors = checkpoints.model_tensors(model)
@@ -84,8 +86,6 @@ def train(experiment: Experiment, prepared: Prepared, folder: Path) -> tuple[Ski
             raise TrainingError(f"the loss is {total.item()} at step {step} of {experiment.variant}: {terms}")
         model.zero_grad()
         fabric.backward(total)
-        # Each part for itself: the large gradients of one, C above all, must not shrink those of another.
-        parts = [list(part.parameters()) for part in model.children()]
         norms = [nn.utils.clip_grad_norm_(part, experiment.optim.clip) for part in parts]
         for optimiser in wrapped:
             optimiser.step()
@@ -109,7 +109,7 @@ def read_log(folder: Path) -> pd.DataFrame:
 
 
 def _watched(start: int, joint: int, steps: int, name: str) -> Iterator[tuple[int, tqdm]]:
-    """The steps left to do, with a bar for each stage: a step of the second takes a third of the time."""
+    """The steps left to do, with a bar for each stage: a step of the second takes half the time."""
     stages = [(0, joint, name)] + [(joint, steps, f"{name}, T and M at rest")] * (joint < steps)
     for first, last, title in stages:
         begin = max(first, start)
