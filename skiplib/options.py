@@ -34,6 +34,11 @@ class World(Frozen):
     test_scenes: int = 1_000
     train_sentences: int = 22_377
     test_sentences: int = 1_000
+    test_draw: int = Field(1, ge=0)  # which draw of test items; draw 0 served to choose the configuration
+
+    def stream(self, split: str) -> str:
+        """The name of the random numbers that `split` is drawn from; `test_draw` leaves training alone."""
+        return f"{split}-{self.test_draw}" if split == "test" and self.test_draw else split
 
 
 class Audio(Frozen):

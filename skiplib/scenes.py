@@ -135,7 +135,7 @@ def sample_scenes(world: World, split: str, n: int) -> list[Scene]:
         raise ConfigError(
             f"no scenes for split {split!r} and things {world.things}: use train or test, 1 to 3"
         )
-    rng, held = random.Random(f"{world.seed}-scenes-{split}"), held_out(world)
+    rng, held = random.Random(f"{world.seed}-scenes-{world.stream(split)}"), held_out(world)
     scenes: list[Scene] = []
     seen: set[tuple[Any, ...]] = set()
     for _ in range(n):

@@ -100,7 +100,7 @@ def sentences(world: World, split: str, n: int) -> list[str]:
     """
     if split not in {"train", "test"}:
         raise ConfigError(f"unknown split {split!r}; there are: train, test")
-    grammar = _Grammar(_Words(world), random.Random(f"{world.seed}-sentences-{split}"))
+    grammar = _Grammar(_Words(world), random.Random(f"{world.seed}-sentences-{world.stream(split)}"))
     found: dict[str, None] = {}
     for _ in range(n):
         for _ in range(ATTEMPTS):

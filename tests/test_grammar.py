@@ -108,6 +108,8 @@ def test_b_is_distinct_split_and_never_a_caption(world: World) -> None:
     assert train[:50] == sentences(world, "train", 50)
     assert len(set(train)) == 500 and len(set(test)) == 100 and not set(train) & set(test)
     assert not set(train + test) & set(all_captions(world))
+    other = world.model_copy(update={"test_draw": 0})
+    assert sentences(other, "train", 50) == train[:50] and sentences(other, "test", 50) != test[:50]
     with pytest.raises(ConfigError, match="split"):
         sentences(world, "valid", 1)
 

@@ -41,7 +41,7 @@ class SkipWorld:
         """
         held_back = int(split == "test")
         for index, scene in enumerate(sample_scenes(self.world, split, self.image_text_count(split))):
-            rng = random.Random(f"{self.world.seed}-captions-{split}-{index}")
+            rng = random.Random(f"{self.world.seed}-captions-{self.world.stream(split)}-{index}")
             said = captions(scene, self.world, rng, self.world.captions + held_back)
             facts = {"scene": scene.to_json()} | ({"sixth": said[-1]} if held_back else {})
             image = partial(render, scene, self.size)
