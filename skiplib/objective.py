@@ -120,15 +120,28 @@ def finishing(model: SkipNet, a: BatchA, b: BatchB) -> tuple[Float[Tensor, ""], 
     terms = {}
     with torch.set_grad_enabled(alignment.follow):
         if alignment.follow or alignment.gap_noise:
-            image = model.bottleneck({"image": model.image_encoder(a.image)})["image"].u
+            image = model.bottleneck({"image": model.image_encoder(a.image)})["image"]
         if alignment.follow:
             speech = model.bottleneck({"speech": model.speech_encoder(b.mel, b.lengths)})["speech"].u
-            terms["image_distance"] = losses.distance_loss(image, text_a.u)
+            terms["image_distance"] = losses.distance_loss(image.u, text_a.u)
             terms["speech_distance"] = losses.distance_loss(speech, text_b.u)
     if alignment.gap_noise:
-        share = alignment.gap_noise * torch.rand(n, 1, device=image.device)
-        text_b = replace(text_b, u=text_b.u + share * (image.detach() - text_a.u))
+        share = alignment.gap_noise * torch.rand(n, 1, device=text_b.u.device)
+        text_b = _moved(text_b, image, text_a, share)
     return _added(terms | _painted_and_spoken(model, text_a, text_b, a, b), {})
+
+
+def _moved(code: Code, image: Code, text: Code, share: Float[Tensor, "batch 1"]) -> Code:
+    """`code` moved by a share of the modality gap of pairs, and with it what D_spch attends over.
+
+    Heads and slots of an image lie beside those of its text; the steps of a sequence do not, and move as u.
+    """
+    gap = image.u.detach() - text.u
+    slots = code.slots
+    if slots is not None:
+        shift = gap[:, None] if code.mask is not None else image.slots.detach() - text.slots
+        slots = slots + share[..., None] * shift
+    return replace(code, u=code.u + share * gap, slots=slots)
 
 
 def _added(terms: dict[str, Tensor], watched: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:

@@ -90,10 +90,9 @@ def coloured(sentence: str, references: Sequence[str], zero_shot: Collection[str
     Words in `zero_shot` stand in a box. Both sides are normalised as the metrics do.
     """
     heard = normalise(sentence)
-    targets = [normalise(text) for text in references]
     if not heard:
         return "<i>(nothing)</i>"
-    best = min((jiwer.process_words(target, heard) for target in targets), key=lambda found: found.wer)
+    best = jiwer.process_words(normalise(nearest(sentence, references)), heard)
     reference, words = best.references[0], best.hypotheses[0]
     kinds = {"equal": "right", "substitute": "wrong", "insert": "inserted"}
     parts = []
@@ -104,6 +103,11 @@ def coloured(sentence: str, references: Sequence[str], zero_shot: Collection[str
         for word in words[chunk.hyp_start_idx : chunk.hyp_end_idx]:
             parts.append(_word(word, kinds[chunk.type], word in zero_shot))
     return " ".join(parts)
+
+
+def nearest(sentence: str, references: Sequence[str]) -> str:
+    """The reference with the lowest word error rate, as the metrics choose it."""
+    return min(references, key=lambda text: jiwer.wer(normalise(text), normalise(sentence)))
 
 
 def legend() -> HTML:
@@ -130,7 +134,7 @@ def card(item: Described, rate: int, zero_shot: Collection[str] = ()) -> str:
     lines = {
         "said (judge)": coloured(item.heard, item.references, zero_shot),
         "written": coloured(item.written, item.references, zero_shot),
-        "a caption": escape(item.references[0]),
+        "nearest caption to what was said": escape(nearest(item.heard, item.references)),
     }
     return (
         f'<div style="{CARD}"><b>{name}</b>{belongs}<br>{picture_html(item.image, item.references[0])}<br>'

@@ -116,6 +116,33 @@ def test_the_gap_of_a_s_pairs_reaches_the_speech_decoder_alone(batch, monkeypatc
     assert moved == {"image_decoder", "speech_decoder"}
 
 
+@pytest.mark.parametrize("attend", ["heads", "slots", "sequence"])
+def test_what_the_speech_decoder_attends_over_moves_with_u(attend, batch, monkeypatch):
+    a, b = batch
+    options = {"alignment.follow": False, "speech_decoder.attend": attend}
+    model = SkipNet(experiment("ours_aligned", "smoke", overlay=options)).eval()
+    heard = []
+    model.speech_decoder.register_forward_pre_hook(lambda _, given: heard.append(given))
+    monkeypatch.setattr(torch, "rand", lambda *shape, **_: torch.full(shape, 0.5))
+    with torch.no_grad():
+        finishing(model, a, b)
+        image = model.bottleneck({"image": model.image_encoder(a.image)})["image"]
+        text_a, text_b = (
+            model.bottleneck({"text": model.text_encoder(t.ids, t.lengths)})["text"] for t in (a.text, b.text)
+        )
+    ((u, _, slots, _),) = heard
+    if attend == "heads":
+        expected = u.unflatten(-1, (model.experiment.memory.heads, -1))
+    elif attend == "slots":
+        expected = text_b.slots + 0.5 * (image.slots - text_a.slots)
+        assert torch.allclose(slots.sum(1), u, atol=1e-3)
+    else:
+        steps = text_b.slots.shape[1]
+        expected = (text_b.slots + (u - text_b.u)[:, None])[text_b.mask]
+        slots = slots[:, :steps][text_b.mask]
+    assert torch.allclose(slots, expected, atol=1e-3)
+
+
 def test_encoders_follow_the_code_of_the_text_and_the_text_does_not_move(batch):
     a, b = batch
     model = SkipNet(experiment("ours_aligned", "smoke")).eval()

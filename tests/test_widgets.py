@@ -12,7 +12,7 @@ from skiplib import widgets
 from skiplib.model import SkipNet
 from skiplib.prepare import Prepared
 from skiplib.report import loads
-from skiplib.widgets import Browser, Described, coloured, describe, gallery
+from skiplib.widgets import Browser, Described, coloured, describe, gallery, nearest
 
 
 class Parrot:
@@ -49,6 +49,12 @@ def test_words_are_coloured_by_the_nearest_reference() -> None:
 def test_a_zero_shot_word_stands_in_a_box() -> None:
     html = coloured("a purple star", ["a purple star"], zero_shot=("purple",))
     assert [widgets.ZERO_SHOT in span for span in html.split("</span>")[:3]] == [False, True, False]
+
+
+def test_the_nearest_reference_is_the_one_that_is_said_most_alike() -> None:
+    references = ["look at a dog", "A red circle above a star.", "a blue star"]
+    assert nearest("a red circle above the star", references) == references[1]
+    assert nearest("", references) in references
 
 
 @pytest.mark.parametrize("sentence", ["", " ", "..."])
