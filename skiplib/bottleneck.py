@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from skiplib.config import Experiment
+from skiplib.errors import ConfigError
 
 MODALITIES = ("image", "text", "speech")
 FC_HIDDEN = 192  # gives M_to_FC 98,752 parameters; M with K has 98,560
@@ -54,7 +55,7 @@ class MemoryFusion(nn.Module):
         super().__init__()
         options = experiment.memory
         if experiment.latent % options.heads:
-            raise ValueError(f"{options.heads} heads do not divide {experiment.latent} dimensions")
+            raise ConfigError(f"{options.heads} heads do not divide {experiment.latent} dimensions")
         self.heads = options.heads
         self.width = experiment.latent // options.heads
         self.shared_values = options.layout == "code"

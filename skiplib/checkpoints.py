@@ -15,12 +15,23 @@ from torch import Tensor
 from skiplib.config import Experiment
 from skiplib.errors import CheckpointError, SkiplibError
 from skiplib.files import whole
-from skiplib.model import SkipNet
+from skiplib.systems import System, build
 
 FORMAT = "1"
 TRAINING_CODE = (
-    *("audio", "batches", "bottleneck", "decoders", "encoders", "losses", "model", "objective"),
-    *("prepare", "text", "training"),
+    *("audio", "baselines/coding", "baselines/cyclegan", "baselines/piecewise", "batches", "bottleneck"),
+    *(
+        "decoders",
+        "encoders",
+        "losses",
+        "model",
+        "objective",
+        "optimisers",
+        "prepare",
+        "speech_decoder",
+        "systems",
+    ),
+    *("text", "training"),
 )
 
 
@@ -60,14 +71,14 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         ) from error
 
 
-def load_model(path: Path) -> SkipNet:
+def load_model(path: Path) -> System:
     """The trained model of a checkpoint, ready to translate.
 
     Raises `CheckpointError` as `read` does, and if the weights do not fit the experiment they name.
     """
     tensors, metadata = read(path)
     try:
-        model = SkipNet(Experiment.model_validate_json(metadata["experiment"]))
+        model = build(Experiment.model_validate_json(metadata["experiment"]))
         weights = {n.removeprefix("model."): t for n, t in tensors.items() if n.startswith("model.")}
         model.load_state_dict(weights)
     except (KeyError, ValidationError, RuntimeError, SkiplibError) as error:

@@ -147,12 +147,16 @@ ABLATIONS: dict[str, dict[str, Any]] = {
     "no_T_no_Ladv": {"transformer.kind": "linear", "adversarial.strength": 0.0},
     "no_Ladv": {"adversarial.strength": 0.0},
 }
+# A baseline has one stage: all of it learns to the end, at the rate of what learns to the end.
+ONE_STAGE = {"optim.joint": 1.0, "optim.muon_rate": Optim().muon_last_rate}
+BASELINES: dict[str, dict[str, Any]] = {"piecewise": ONE_STAGE, "cyclegan": ONE_STAGE}
 ALIGNED = {"alignment.kind": "both", "alignment.gap_noise": 1.0, "alignment.follow": True}
 VARIANTS: dict[str, dict[str, Any]] = {
     "ours": {},
     "ours_aligned": ALIGNED,
     **ABLATIONS,
     **{f"aligned_{name}": ALIGNED | overlay for name, overlay in ABLATIONS.items()},
+    **BASELINES,
 }
 CORPORA = ("skipworld",)
 

@@ -31,7 +31,14 @@ from skiplib.prepare import Prepared
 from skiplib.probes import centred_cosine, modality_probe, retrieval_r1
 from skiplib.scenes import Scene
 from skiplib.scores import ItemScores, Scores
+from skiplib.systems import System
 
+TASKS = {  # source and target of what is written or heard
+    "i2t": ("image", "text"),
+    "s2t": ("speech", "text"),
+    "i2s": ("image", "speech"),
+    "t2s": ("text", "speech"),
+}
 PROBE_TRAINING = 1_000  # codes of each modality that the modality probe learns from
 
 
@@ -43,40 +50,41 @@ class Evaluated:
     outputs: dict[str, list[str]] = field(default_factory=dict)
 
 
-def evaluate(model: SkipNet, prepared: Prepared, judge: Judge, progress: bool = True) -> Evaluated:
-    """All metrics of a record; the true triples (test scenes and their spoken captions) serve here alone."""
+def evaluate(model: System, prepared: Prepared, judge: Judge, progress: bool = True) -> Evaluated:
+    """All metrics of a record that the system's `tasks` allow.
+
+    The true triples (test scenes and their spoken captions) serve here alone.
+    """
     experiment = model.experiment
     a, b = prepared.a["test"], prepared.b["test"]
     scenes, sentences = experiment.evaluation.scenes, experiment.evaluation.sentences
     captions, spoken = a.captions[:scenes], b.sentences[:sentences]
-    first = [texts[0] for texts in captions]
-    codes = {
-        "image": model.encode(a.images[:scenes], "image"),
-        "caption": model.encode(first, "text"),
-        "sentence": model.encode(spoken, "text"),
-        "speech": model.encode([b.mel(i) for i in range(len(spoken))], "speech"),
-        "truth": model.encode([prepared.truth.mel(i) for i in range(len(first))], "speech"),
+    given = {
+        "image": a.images[:scenes],
+        "text": spoken,
+        "speech": [b.mel(i) for i in range(len(spoken))],
     }
     result = Evaluated()
-    result.outputs["i2t"] = model.decode(codes["image"], "text")
-    result.outputs["s2t"] = model.decode(codes["speech"], "text")
-    for name, code in (("i2s", codes["image"]), ("t2s", codes["sentence"])):
-        waves = to_waves(model.decode(code, "speech"), experiment.audio, progress=progress)
-        heard = judge.transcribe([w.numpy() for w in waves], experiment.audio.rate, progress)
-        result.outputs[name] = heard
+    for name, (source, target) in TASKS.items():
+        if (source, target) not in model.tasks:
+            continue
+        made = model.translate(given[source], source, target)
+        if target == "speech":
+            waves = to_waves(made, experiment.audio, progress=progress)
+            made = judge.transcribe([w.numpy() for w in waves], experiment.audio.rate, progress)
+        result.outputs[name] = made
     result.scores |= floor(prepared, experiment, judge, progress)
-    result.scores |= {
-        "s2t_wer": metrics.wer(spoken, result.outputs["s2t"]),
-        "t2s_wer": metrics.wer(spoken, result.outputs["t2s"]),
-        "i2s_wer": metrics.nearest_wer(captions, result.outputs["i2s"]),
-        "i2t_wer": metrics.nearest_wer(captions, result.outputs["i2t"]),
-    }
-    for name in ("i2t", "i2s"):
-        for n in (1, 2, 3, 4):
-            result.scores[f"{name}_bleu{n}"] = metrics.bleu(captions, result.outputs[name], n)
+    for name, made in result.outputs.items():
+        if TASKS[name][0] == "image":
+            result.scores[f"{name}_wer"] = metrics.nearest_wer(captions, made)
+            for n in (1, 2, 3, 4):
+                result.scores[f"{name}_bleu{n}"] = metrics.bleu(captions, made, n)
+        else:
+            result.scores[f"{name}_wer"] = metrics.wer(spoken, made)
     if a.facts[0] is not None:
-        result.scores |= _against_scenes(model, prepared, codes, result.outputs, progress)
-    result.scores |= _bottleneck(model, prepared, codes, first, spoken)
+        result.scores |= _against_scenes(model, prepared, result.outputs, progress)
+    if isinstance(model, SkipNet):
+        result.scores |= _bottleneck(model, prepared, given)
     return result
 
 
@@ -117,49 +125,59 @@ def floor(prepared: Prepared, experiment: Experiment, judge: Judge, progress: bo
 
 
 def _against_scenes(
-    model: SkipNet, prepared: Prepared, codes: dict[str, Code], outputs: dict[str, list[str]], progress: bool
+    model: System, prepared: Prepared, outputs: dict[str, list[str]], progress: bool
 ) -> dict[str, Scores]:
     """What was written, heard and painted, against the facts of the scene."""
-    world = model.experiment.world
-    scenes = [Scene.from_json(facts["scene"]) for facts in prepared.a["test"].facts if facts is not None]
-    scenes = scenes[: len(outputs["i2t"])]
+    world, test = model.experiment.world, prepared.a["test"]
+    scenes = [Scene.from_json(facts["scene"]) for facts in test.facts if facts is not None]
+    scenes = scenes[: model.experiment.evaluation.scenes]
     truths = [scene_facts(scene) for scene in scenes]
-    written, heard = [parse(s) for s in outputs["i2t"]], [parse(s) for s in outputs["i2s"]]
+    told = {name: [parse(s) for s in outputs[name]] for name in ("i2t", "i2s") if name in outputs}
     unheard = vocabularies(world).zero_shot_concepts
-    elsewhere = metrics.derangement(len(truths), seed=0)
     others = [truths[i] for i in metrics.derangement(len(truths), seed=1)]
-    swapped = codes["image"][elsewhere]
-    shuffled = [parse(s) for s in model.decode(swapped, "text")]
+    chance = metrics.content_accuracy(truths, others)
     scores: dict[str, Scores] = {
-        "i2t_content_accuracy": metrics.content_accuracy(truths, written),
-        "i2t_fact_f1": metrics.fact_f1(truths, written),
-        "i2s_content_accuracy": metrics.content_accuracy(truths, heard),
-        "i2s_fact_f1": metrics.fact_f1(truths, heard),
-        "i2s_content_accuracy_chance": metrics.content_accuracy(truths, others),
+        "i2s_content_accuracy_chance": chance,
         "i2s_fact_f1_chance": metrics.fact_f1(truths, others),
-        "i2s_zero_shot_accuracy": metrics.zero_shot_accuracy(truths, heard, unheard),
-        "i2s_shared_accuracy": metrics.shared_accuracy(truths, heard, unheard),
-        "i2t_zero_shot_accuracy": metrics.zero_shot_accuracy(truths, written, unheard),
-        "i2t_shared_accuracy": metrics.shared_accuracy(truths, written, unheard),
-        "i2s_i2t_agreement": metrics.agreement(written, heard),
-        "i2t_content_accuracy_u_shuffled": metrics.content_accuracy(truths, shuffled),
-        "i2t_content_accuracy_u_shuffled_chance": metrics.content_accuracy(truths, others),
     }
+    for name, facts in told.items():
+        scores |= {
+            f"{name}_content_accuracy": metrics.content_accuracy(truths, facts),
+            f"{name}_fact_f1": metrics.fact_f1(truths, facts),
+            f"{name}_zero_shot_accuracy": metrics.zero_shot_accuracy(truths, facts, unheard),
+            f"{name}_shared_accuracy": metrics.shared_accuracy(truths, facts, unheard),
+        }
+    if len(told) == 2:
+        scores["i2s_i2t_agreement"] = metrics.agreement(told["i2t"], told["i2s"])
+    if isinstance(model, SkipNet):
+        swapped = np.array(test.images[: len(scenes)])[metrics.derangement(len(truths), seed=0)]
+        shuffled = [parse(s) for s in model.translate(swapped, "image", "text")]
+        scores["i2t_content_accuracy_u_shuffled"] = metrics.content_accuracy(truths, shuffled)
+        scores["i2t_content_accuracy_u_shuffled_chance"] = chance
     reader = attribute_reader(prepared, world, progress)
     labels = attribute_labels(scenes, world)
     mean = prepared.a["train"].images[:2_000].mean(0) / 255
-    scores["reader_accuracy"] = reader.accuracy(np.array(prepared.a["test"].images[: len(scenes)]), labels)
-    for name, source in (("t2i", "caption"), ("s2i", "truth")):
-        painted = model.decode(codes[source], "image").numpy()
-        scores[f"{name}_attribute_accuracy"] = reader.accuracy(painted, labels)
-        scores[f"{name}_attribute_accuracy_chance"] = reader.chance(mean.astype(np.float32), labels)
+    scores["reader_accuracy"] = reader.accuracy(np.array(test.images[: len(scenes)]), labels)
+    captions = [texts[0] for texts in test.captions[: len(scenes)]]
+    said = [prepared.truth.mel(i) for i in range(len(scenes))]
+    for name, source, x in (("t2i", "text", captions), ("s2i", "speech", said)):
+        if (source, "image") in model.tasks:
+            painted = model.translate(x, source, "image").numpy()
+            scores[f"{name}_attribute_accuracy"] = reader.accuracy(painted, labels)
+            scores[f"{name}_attribute_accuracy_chance"] = reader.chance(mean.astype(np.float32), labels)
     return scores
 
 
-def _bottleneck(
-    model: SkipNet, prepared: Prepared, codes: dict[str, Code], captions: list[str], sentences: list[str]
-) -> dict[str, Scores | float]:
+def _bottleneck(model: SkipNet, prepared: Prepared, given: dict[str, Any]) -> dict[str, Scores | float]:
     """The tie between the codes of a pair, what z tells of its modality, and how the memory is read."""
+    captions, sentences = [texts[0] for texts in prepared.a["test"].captions], given["text"]
+    captions = captions[: len(given["image"])]
+    codes = {
+        "image": model.encode(given["image"], "image"),
+        "caption": model.encode(captions, "text"),
+        "sentence": model.encode(sentences, "text"),
+        "speech": model.encode(given["speech"], "speech"),
+    }
     u = {name: code.u.float().numpy() for name, code in codes.items()}
     scores: dict[str, Scores | float] = {
         "pair_retrieval_r1_image": retrieval_r1(u["image"], u["caption"], texts=captions),

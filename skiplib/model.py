@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -20,10 +21,11 @@ from skiplib.bottleneck import (
     memory_fusion,
 )
 from skiplib.config import Experiment
-from skiplib.decoders import ImageDecoder, SpeechDecoder, TextDecoder
+from skiplib.decoders import ImageDecoder, TextDecoder
 from skiplib.encoders import Encoded, ImageEncoder, SpeechEncoder, TextEncoder
 from skiplib.errors import ConfigError, DataError
 from skiplib.inputs import image_batch, mel_batch
+from skiplib.speech_decoder import SpeechDecoder
 
 
 @dataclass(frozen=True)
@@ -47,25 +49,24 @@ class SkipNet(nn.Module):
     Raises `ConfigError` if two switches do not go together.
     """
 
+    tasks = frozenset(product(MODALITIES, MODALITIES))  # the directions that it can `translate`
+
     def __init__(self, experiment: Experiment) -> None:
         super().__init__()
         self.experiment = experiment
         attend = experiment.speech_decoder.attend
         if attend == "slots" and experiment.memory.kind != "attention":
             raise ConfigError("speech_decoder.attend=slots needs memory.kind=attention")
-        try:
-            self.image_encoder = ImageEncoder(experiment)
-            self.text_encoder = TextEncoder(experiment)
-            self.speech_encoder = SpeechEncoder(experiment)
-            self.code_norms = nn.ModuleDict({m: _code_norm(experiment) for m in MODALITIES})
-            self.transformer = ModalityTransformer(experiment)
-            self.classifier = ModalityClassifier(experiment)
-            self.memory = memory_fusion(experiment)
-            self.image_decoder = ImageDecoder(experiment)
-            self.text_decoder = TextDecoder(experiment)
-            self.speech_decoder = SpeechDecoder(experiment)
-        except ValueError as error:
-            raise ConfigError(str(error)) from error
+        self.image_encoder = ImageEncoder(experiment)
+        self.text_encoder = TextEncoder(experiment)
+        self.speech_encoder = SpeechEncoder(experiment)
+        self.code_norms = nn.ModuleDict({m: code_norm(experiment) for m in MODALITIES})
+        self.transformer = ModalityTransformer(experiment)
+        self.classifier = ModalityClassifier(experiment)
+        self.memory = memory_fusion(experiment)
+        self.image_decoder = ImageDecoder(experiment)
+        self.text_decoder = TextDecoder(experiment)
+        self.speech_decoder = SpeechDecoder(experiment)
         for part in self.modules():
             if isinstance(part, nn.RNNBase):
                 _start_recurrence(part)
@@ -120,8 +121,7 @@ class SkipNet(nn.Module):
         self.eval()
         parts = [code[i : i + batch] for i in range(0, len(code.u), batch)]
         if target == "image":
-            painted = torch.cat([self.image_decoder(p.u) for p in parts])
-            return ((painted.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+            return torch.cat([self.image_decoder.generate(p.u) for p in parts])
         if target == "text":
             return [text.decode(row) for p in parts for row in self.text_decoder.generate(p.u).tolist()]
         return [mel for p in parts for mel in self.speech_decoder.generate(p.u, p.slots, p.mask)]
@@ -164,7 +164,7 @@ class SkipNet(nn.Module):
         )["speech"]
 
 
-def _code_norm(experiment: Experiment) -> nn.Module:
+def code_norm(experiment: Experiment) -> nn.Module:
     """Sentences, averaged over their characters, look alike, and so do recordings: without a norm e is one
     large constant and a little content, and the memory is read at the same slots whatever the input."""
     return nn.BatchNorm1d(experiment.code) if experiment.code_norm == "batch" else nn.Identity()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from skiplib import losses
@@ -76,7 +77,8 @@ def objective(
         losses.text_loss(scores[i : i + n], target.ids[i : i + n], characters[i : i + n], reduction)
         for i in range(0, len(target.ids), n)
     ]
-    terms = _painted_and_spoken(model, text_a, text_b, a, b) | {
+    terms = painted(model, text_a.u, a) | spoken(model, text_b.u, b, text_b.slots, text_b.mask)
+    terms |= {
         "image_to_text": options.loss.text * per_source[0],
         "speech_to_text": options.loss.text * per_source[1],
     }
@@ -102,7 +104,7 @@ def objective(
         terms |= adversarial
     if isinstance(model.memory, MemoryFusion):
         watched |= memory_use(model.memory, torch.cat([image.z, text.z, speech.z]).detach())
-    return _added(terms, watched)
+    return added(terms, watched)
 
 
 def finishing(model: SkipNet, a: BatchA, b: BatchB) -> tuple[Float[Tensor, ""], dict[str, float]]:
@@ -128,7 +130,8 @@ def finishing(model: SkipNet, a: BatchA, b: BatchB) -> tuple[Float[Tensor, ""], 
     if alignment.gap_noise:
         share = alignment.gap_noise * torch.rand(n, 1, device=text_b.u.device)
         text_b = _moved(text_b, image, text_a, share)
-    return _added(terms | _painted_and_spoken(model, text_a, text_b, a, b), {})
+    terms |= painted(model, text_a.u, a) | spoken(model, text_b.u, b, text_b.slots, text_b.mask)
+    return added(terms)
 
 
 def _moved(code: Code, image: Code, text: Code, share: Float[Tensor, "batch 1"]) -> Code:
@@ -144,25 +147,34 @@ def _moved(code: Code, image: Code, text: Code, share: Float[Tensor, "batch 1"])
     return replace(code, u=code.u + share * gap, slots=slots)
 
 
-def _added(terms: dict[str, Tensor], watched: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
+def added(
+    terms: Mapping[str, Tensor], watched: Mapping[str, Tensor] | None = None
+) -> tuple[Float[Tensor, ""], dict[str, float]]:
     """The sum of the terms, and terms and what is only watched as numbers."""
     total = torch.stack([term.float() for term in terms.values()]).sum()
-    return total, {name: float(value.detach()) for name, value in (terms | watched).items()}
+    return total, {name: float(value.detach()) for name, value in {**terms, **(watched or {})}.items()}
 
 
-def _painted_and_spoken(
-    model: SkipNet, text_a: Code, text_b: Code, a: BatchA, b: BatchB
+def painted(model: nn.Module, u: Float[Tensor, "batch latent"], a: BatchA) -> dict[str, Tensor]:
+    """Eq. 4 from a code; of any network with an `image_decoder`."""
+    weight = model.experiment.loss
+    return {"image": weight.image * losses.image_loss(model.image_decoder(u), a.image, weight.reduction)}
+
+
+def spoken(
+    model: nn.Module,
+    u: Float[Tensor, "batch latent"],
+    b: BatchB,
+    slots: Float[Tensor, "batch slots width"] | None = None,
+    mask: Bool[Tensor, "batch slots"] | None = None,
 ) -> dict[str, Tensor]:
-    """Eqs. 4 and 5, and the stop token's loss."""
-    options = model.experiment
-    weight, reduction = options.loss, options.loss.reduction
-    painted = model.image_decoder(text_a.u)
-    spoken, stop = model.speech_decoder(text_b.u, b.mel, text_b.slots, text_b.mask)
+    """Eq. 5 and the stop token's loss from a code; of any network with a `speech_decoder`."""
+    weight, chunk = model.experiment.loss, model.experiment.speech_decoder.chunk
+    mel, stop = model.speech_decoder(u, b.mel, slots, mask)
     frames = valid(b.lengths, b.mel.shape[1])
     return {
-        "image": weight.image * losses.image_loss(painted, a.image, reduction),
-        "speech": weight.speech * losses.speech_loss(spoken, b.mel, frames, reduction),
-        "stop": losses.stop_loss(stop, b.lengths, options.speech_decoder.chunk),
+        "speech": weight.speech * losses.speech_loss(mel, b.mel, frames, weight.reduction),
+        "stop": losses.stop_loss(stop, b.lengths, chunk),
     }
 
 

@@ -6,11 +6,10 @@ import math
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from skiplib.config import Experiment, Optim
-from skiplib.model import SkipNet
 
 # Muon is for matrices between hidden layers (Jordan et al. 2024); M's rate and C's are tuned for Adam, and
 # D_img is all filters but for its first map.
@@ -58,7 +57,7 @@ def precision(optim: Optim) -> str:
     return "bf16-mixed" if torch.cpu._is_avx512_bf16_supported() else "32-true"
 
 
-def make_optimisers(model: SkipNet, experiment: Experiment) -> list[Optimizer]:
+def make_optimisers(model: nn.Module, experiment: Experiment) -> list[Optimizer]:
     """Adam, and Muon where `optim.kind` asks for it; `set_rates` sets their rates at each step."""
     optim, joint, last = experiment.optim, joint_steps(experiment.optim), last_parts(experiment)
     # Adam moves every entry of the key convolution by about the rate at once, and a key sums over all of

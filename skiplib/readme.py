@@ -13,6 +13,7 @@ import pandas as pd
 from skiplib import records
 from skiplib.bars import BARS, scoreboard
 from skiplib.config import RECORDS_DIR, ROOT
+from skiplib.derived import derived
 from skiplib.records import Record
 
 START, END = "<!-- results: python -m skiplib.readme -->", "<!-- end of results -->"
@@ -23,7 +24,7 @@ STATED += ("i2s_content_accuracy_speakable", "i2s_fact_f1_speakable", "memory_en
 
 def results(found: Sequence[Record], scale: str = "demo", corpus: str = "skipworld") -> str:
     """A Markdown table: each metric with a bar, mean and 95% interval of each system that has a record."""
-    chosen = [records.speakable(r) for r in found if (r.corpus, r.scale, r.overlay) == (corpus, scale, {})]
+    chosen = [derived(r) for r in found if (r.corpus, r.scale, r.overlay) == (corpus, scale, {})]
     shown = [name for name in SYSTEMS if any(r.system == name for r in chosen)]
     if not shown:
         return "No record is committed yet.\n"

@@ -26,7 +26,6 @@ from skiplib.scores import BleuScores, ItemScores, Scores, bootstrap, stratified
 
 DIGITS = 6  # significant, of measured numbers
 GROUP = ["system", "overlay", "corpus", "scale"]
-SPEAKABLE = ("i2s_content_accuracy", "i2s_fact_f1", "i2s_wer", "i2s_i2t_agreement")  # see `speakable`
 
 
 class Part(BaseModel):
@@ -105,7 +104,7 @@ def make_record(
             metrics[name] = Metric(value=_rounded(given), n=1)
             continue
         stored = name[:-1] if isinstance(given, BleuScores) else name
-        metrics[name], items[stored] = _measured(given)
+        metrics[name], items[stored] = measured(given)
     overlay = json.loads(json.dumps(dict(overlay or {})))  # tuples become lists, as when read back
     system, corpus, scale, seed = (getattr(experiment, key) for key in ("variant", "corpus", "scale", "seed"))
     return Record(
@@ -157,24 +156,6 @@ def read_records(folder: Path) -> list[Record]:
     return [read_record(path) for path in sorted(folder.glob("*.json"))]
 
 
-def speakable(record: Record) -> Record:
-    """`record` with scores of its own for the scenes that B has all words for: `i2s_wer_speakable` and so on.
-
-    B has no word for some concepts (`i2s_zero_shot_accuracy` counts them), so no speech can name them; what
-    is lost there and what is lost elsewhere are two things. Without that metric the record comes back as is.
-    """
-    counted = record.scores("i2s_zero_shot_accuracy")
-    if not isinstance(counted, ItemScores):
-        return record
-    rows = np.flatnonzero(counted.denominator == 0)
-    metrics, items = dict(record.metrics), dict(record.items)
-    for name in SPEAKABLE if len(rows) else ():
-        scores = record.scores(name)
-        if isinstance(scores, ItemScores):
-            metrics[f"{name}_speakable"], items[f"{name}_speakable"] = _measured(scores.take(rows))
-    return record.model_copy(update={"metrics": metrics, "items": items})
-
-
 def table(records: Sequence[Record]) -> pd.DataFrame:
     """One row a record and metric: system, overlay, corpus, scale, seed, metric, value, n, low, high."""
     columns = [*GROUP, "seed", "metric", "value", "n", "low", "high"]
@@ -208,8 +189,8 @@ def summary(records: Sequence[Record], metrics: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*GROUP, "metric", "mean", "low", "high", "seeds", "n"])
 
 
-def _measured(scores: Scores) -> tuple[Metric, dict[str, list[Any]]]:
-    """The number with its interval, and the columns of its items."""
+def measured(scores: Scores) -> tuple[Metric, dict[str, list[Any]]]:
+    """A record's number with its interval, and the columns of its items."""
     low, high = bootstrap(scores)
     metric = Metric(value=_rounded(scores.value), n=len(scores), low=_rounded(low), high=_rounded(high))
     columns = {key: column for key, column in vars(scores).items() if key != "order"}

@@ -14,11 +14,11 @@ from skiplib import config, records, training
 from skiplib.config import Experiment
 from skiplib.evaluation import evaluate
 from skiplib.judge import Judge, WhisperJudge
-from skiplib.model import SkipNet
 from skiplib.overlays import format_overlay
 from skiplib.prepare import Prepared, prepare
 from skiplib.provenance import provenance
 from skiplib.records import Record, run_id
+from skiplib.systems import System
 
 
 def folder_of(experiment: Experiment, overlay: Mapping[str, Any] | None = None) -> Path:
@@ -29,7 +29,7 @@ def folder_of(experiment: Experiment, overlay: Mapping[str, Any] | None = None) 
 
 def trained(
     experiment: Experiment, overlay: Mapping[str, Any] | None = None
-) -> tuple[SkipNet, Prepared, float]:
+) -> tuple[System, Prepared, float]:
     """The trained model, its data, and the seconds of training; what is there already is not made again."""
     prepared = prepare(experiment)
     model, seconds = training.train(experiment, prepared, folder_of(experiment, overlay))

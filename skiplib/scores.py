@@ -84,6 +84,29 @@ def bootstrap(scores: Scores, n: int = 1000, seed: int = 0) -> tuple[float, floa
     return stratified_bootstrap([scores], n, seed)
 
 
+def paired_bootstrap(
+    first: Sequence[Scores], second: Sequence[Scores], n: int = 1000, seed: int = 0
+) -> tuple[float, float, float]:
+    """The mean difference `first` - `second` over runs in pairs, and its 95% percentile interval.
+
+    Pairs are resampled, then their items, the same items of both: what is hard for both does not count.
+
+    Raises `DataError` if there is no pair, or one whose sides differ in their number of items.
+    """
+    pairs = list(zip(first, second, strict=True))
+    if not pairs or not all(len(x) == len(y) > 0 for x, y in pairs):
+        raise DataError("nothing to compare: runs come in pairs, over the same items")
+    rng = np.random.default_rng(seed)
+    drawn = rng.integers(len(pairs), size=(n, len(pairs)))
+    values = np.empty(drawn.shape)
+    for i, (x, y) in enumerate(pairs):
+        places = drawn == i
+        rows = rng.integers(len(x), size=(int(places.sum()), len(x)))
+        values[places] = x.resampled(rows) - y.resampled(rows)
+    low, high = np.nanpercentile(values.mean(axis=1), [2.5, 97.5])
+    return float(np.mean([x.value - y.value for x, y in pairs])), float(low), float(high)
+
+
 def stratified_bootstrap(runs: Sequence[Scores], n: int = 1000, seed: int = 0) -> tuple[float, float]:
     """The 95% percentile interval of the mean over runs, one a seed: runs resampled, then their items.
 

@@ -22,10 +22,10 @@ from skiplib import checkpoints
 from skiplib.batches import Batches
 from skiplib.config import Experiment
 from skiplib.errors import CheckpointError, TrainingError
-from skiplib.model import SkipNet
-from skiplib.objective import BatchA, BatchB, finishing, objective
+from skiplib.objective import BatchA, BatchB
 from skiplib.optimisers import joint_steps, last_parts, learning_rate, make_optimisers, precision, set_rates
 from skiplib.prepare import Prepared
+from skiplib.systems import System, build, step_loss
 
 log = logging.getLogger(__name__)
 CHECKPOINT_SECONDS = 60.0
@@ -34,18 +34,17 @@ FINAL, RESUME, LOG = "model.safetensors", "resume.safetensors", "log.jsonl"
 
 
 class Step(nn.Module):
-    """The objective as a module, so that Fabric wraps its precision and devices around it."""
+    """The loss as a module, so that Fabric wraps its precision and devices around it."""
 
-    def __init__(self, model: SkipNet) -> None:
+    def __init__(self, model: System) -> None:
         super().__init__()
         self.model = model
 
     def forward(self, a: BatchA, b: BatchB, progress: float, last: bool) -> tuple[Tensor, dict[str, float]]:
-        """One joint step, with `progress` of them done, or one of the `last` parts alone."""
-        return finishing(self.model, a, b) if last else objective(self.model, a, b, progress)
+        return step_loss(self.model, a, b, progress, last)
 
 
-def train(experiment: Experiment, prepared: Prepared, folder: Path) -> tuple[SkipNet, float]:
+def train(experiment: Experiment, prepared: Prepared, folder: Path) -> tuple[System, float]:
     """The trained model and the seconds its training took; a finished run is not trained again.
 
     An interrupted run goes on from its last checkpoint, at most a minute back. A checkpoint of another
@@ -59,7 +58,7 @@ def train(experiment: Experiment, prepared: Prepared, folder: Path) -> tuple[Ski
     fabric = Fabric(accelerator="auto", devices=1, precision=precision(experiment.optim))
     fabric.launch()
     seed_everything(experiment.seed, verbose=False)
-    model = SkipNet(experiment)
+    model = build(experiment)
     optimisers = make_optimisers(model, experiment)
     step_module, *wrapped = fabric.setup(Step(model), *optimisers)
     start, seconds = _resume(folder, experiment, model, optimisers)
@@ -121,7 +120,7 @@ def _watched(start: int, joint: int, steps: int, name: str) -> Iterator[tuple[in
                 yield step, bar
 
 
-def _rest(model: SkipNet) -> None:
+def _rest(model: System) -> None:
     """All but the last parts as they are when used: batch norms stand still, nothing has a gradient."""
     model.eval().requires_grad_(False)
     for name in last_parts(model.experiment):
@@ -155,7 +154,7 @@ def _usable(path: Path, experiment: Experiment) -> tuple[dict[str, Tensor], dict
 
 
 def _resume(
-    folder: Path, experiment: Experiment, model: SkipNet, optimisers: Sequence[Optimizer]
+    folder: Path, experiment: Experiment, model: System, optimisers: Sequence[Optimizer]
 ) -> tuple[int, float]:
     """Where to go on, and the seconds spent before; the log loses what will be done again."""
     found = _usable(folder / RESUME, experiment)

@@ -25,10 +25,10 @@ from skiplib import metrics
 from skiplib.audio import to_waves
 from skiplib.grammar import parse, scene_facts
 from skiplib.judge import Judge, normalise
-from skiplib.model import SkipNet
 from skiplib.prepare import Prepared
 from skiplib.report import audio_html
 from skiplib.scenes import Scene
+from skiplib.systems import System
 
 # Each kind of word has a shape of its own beside its colour; contrast on white is 4.5 or more.
 WORDS = {
@@ -50,7 +50,7 @@ class Described:
     row: int  # of the test set
     image: UInt8[np.ndarray, "3 size size"]
     references: list[str]
-    written: str
+    written: str  # "" by a system that does not write
     heard: str
     mel: Float[Tensor, "time mel"]
     wave: Float[np.ndarray, " samples"]
@@ -61,13 +61,15 @@ class Described:
 
 
 def describe(
-    model: SkipNet, prepared: Prepared, judge: Judge, rows: Sequence[int], progress: bool = False
+    model: System, prepared: Prepared, judge: Judge, rows: Sequence[int], progress: bool = False
 ) -> list[Described]:
     """Test images in words: written (image to text), spoken (image to speech), and heard by the judge."""
     test, audio = prepared.a["test"], model.experiment.audio
     chosen = [int(row) for row in rows]
-    code = model.encode(np.array(test.images[chosen]), "image")
-    written, mels = model.decode(code, "text"), [mel.float().cpu() for mel in model.decode(code, "speech")]
+    images = np.array(test.images[chosen])
+    mels = [mel.float().cpu() for mel in model.translate(images, "image", "speech")]
+    writes = ("image", "text") in model.tasks
+    written = model.translate(images, "image", "text") if writes else [""] * len(chosen)
     truths = [torch.from_numpy(np.array(prepared.truth.mel(row), dtype=np.float32)) for row in chosen]
     waves = [wave.numpy() for wave in to_waves([*mels, *truths], audio, progress=progress)]
     heard = judge.transcribe(waves, audio.rate, progress)
@@ -158,7 +160,7 @@ class Browser:
 
     def __init__(
         self,
-        model: SkipNet,
+        model: System,
         prepared: Prepared,
         judge: Judge,
         items: Sequence[Described],

@@ -2,7 +2,8 @@ import pytest
 import torch
 
 from skiplib.config import experiment
-from skiplib.decoders import MAX_FRAMES, ImageDecoder, SpeechDecoder, TextDecoder
+from skiplib.decoders import ImageDecoder, TextDecoder
+from skiplib.speech_decoder import MAX_FRAMES, SpeechDecoder
 from skiplib.text import END_ID, PAD_ID, encode_batch
 
 

@@ -52,6 +52,18 @@ def test_a_model_without_memory_is_evaluated_too(places):
     assert "memory_entropy" not in record.metrics and "i2s_wer" in record.metrics
 
 
+@pytest.mark.parametrize(
+    ("variant", "outputs"), [("piecewise", {"i2t", "i2s", "t2s"}), ("cyclegan", {"i2s"})]
+)
+def test_a_baseline_is_measured_in_what_it_can_do(variant, outputs, places):
+    record, _ = run(experiment(variant, "smoke"), judge=Echo())
+    assert set(record.outputs) == outputs
+    assert {"i2s_wer", "i2s_bleu4", "i2s_fact_f1", "i2s_zero_shot_accuracy"} <= set(record.metrics)
+    assert ("i2s_i2t_agreement" in record.metrics) == ("i2t" in outputs)
+    assert ("s2i_attribute_accuracy" in record.metrics) == (variant == "cyclegan")
+    assert not {"s2t_wer", "modality_probe_accuracy", "memory_entropy"} & set(record.metrics)
+
+
 @pytest.mark.parametrize("world", [experiment("ours", "demo").world, World()])
 def test_labels_fit_their_classes(world):
     labels = attribute_labels(sample_scenes(world, "train", 50), world)

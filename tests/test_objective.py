@@ -4,6 +4,7 @@ import torch
 from skiplib.config import VARIANTS, experiment
 from skiplib.model import SkipNet
 from skiplib.objective import finishing, objective
+from skiplib.systems import build, step_loss
 
 SWITCHES = [
     {"memory.layout": "code"},
@@ -32,13 +33,12 @@ SWITCHES = [
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_every_part_of_every_variant_gets_a_gradient(variant, batch):
     torch.manual_seed(0)
-    model = SkipNet(experiment(variant, "smoke")).train()
-    total, terms = objective(model, *batch, progress=1.0)
+    model = build(experiment(variant, "smoke")).train()
+    total, terms = step_loss(model, *batch)
     total.backward()
     assert torch.isfinite(total) and all(v == v for v in terms.values())
-    unused = {"image_encoder.project_cell"} | (
-        {"classifier"} if not model.experiment.adversarial.strength else set()
-    )
+    unused = {"image_encoder.project_cell", "image_coder.encoder.project_cell"}
+    unused |= set() if model.experiment.adversarial.strength else {"classifier"}
     for name, parameter in model.named_parameters():
         if not any(name.startswith(prefix) for prefix in unused):
             assert parameter.grad is not None and parameter.grad.abs().sum() > 0, name

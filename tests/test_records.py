@@ -19,7 +19,6 @@ from skiplib.records import (
     read_record,
     read_records,
     run_id,
-    speakable,
     summary,
     table,
     write_record,
@@ -82,21 +81,6 @@ def test_what_is_not_a_number_is_null(tmp_path: Path) -> None:
     found = read_record(write_record(nothing, tmp_path))
     assert found.metrics["i2s_zero_shot_accuracy"].value is None
     assert summary([found], ["i2s_zero_shot_accuracy"]).empty
-
-
-def test_scenes_that_b_has_all_words_for_are_scored_apart() -> None:
-    unsaid = ItemScores(np.array([0.0, 0.0, 0.0]), np.array([0.0, 2.0, 0.0]))
-    found = speakable(record(i2s_zero_shot_accuracy=unsaid, i2s_content_accuracy=ITEMS))
-    metric = found.metrics["i2s_content_accuracy_speakable"]
-    assert (metric.value, metric.n) == (pytest.approx((1 + 2 / 3) / 2, abs=1e-5), 2)
-    row = summary([found], ["i2s_content_accuracy_speakable"]).iloc[0]
-    assert row["mean"] == metric.value and row.low <= row["mean"] <= row.high
-    assert found.metrics["i2s_content_accuracy"].n == 3 and "i2s_wer_speakable" not in found.metrics
-    assert speakable(record()) == record()
-    everywhere = ItemScores(np.zeros(3), np.ones(3))
-    assert (
-        "i2s_content_accuracy_speakable" not in speakable(record(i2s_zero_shot_accuracy=everywhere)).metrics
-    )
 
 
 @pytest.mark.parametrize("damage", ["truncated", "field", "renamed", "extra"])

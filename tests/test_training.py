@@ -4,7 +4,7 @@ import math
 import pytest
 import torch
 
-from skiplib import checkpoints, training
+from skiplib import checkpoints, systems, training
 from skiplib.config import Optim, experiment
 from skiplib.errors import ConfigError, TrainingError
 from skiplib.model import SkipNet
@@ -24,7 +24,7 @@ def test_training_learns_and_is_not_done_twice(prepared, folder, monkeypatch):
     for term in ("image", "speech", "image_to_text", "speech_to_text"):
         values = log[term].dropna()
         assert values.tail(3).mean() < 0.9 * values.head(3).mean(), term
-    monkeypatch.setattr(training, "objective", None)  # a second call trains nothing
+    monkeypatch.setattr(systems, "objective", None)  # a second call trains nothing
     again, same = train(tiny, prepared, folder)
     assert math.isclose(same, seconds, abs_tol=1)
     assert all(
@@ -37,7 +37,7 @@ def test_training_learns_and_is_not_done_twice(prepared, folder, monkeypatch):
 def test_an_interrupted_run_ends_as_if_it_had_not_been(stage, good, prepared, tmp_path, monkeypatch):
     tiny = experiment("ours", "smoke", overlay={"optim.precision": "32-true"})
     whole, _ = train(tiny, prepared, tmp_path / "whole")
-    real, calls = getattr(training, stage), []
+    real, calls = getattr(systems, stage), []
 
     def stop(*given):
         calls.append(1)
@@ -46,7 +46,7 @@ def test_an_interrupted_run_ends_as_if_it_had_not_been(stage, good, prepared, tm
         return real(*given)
 
     monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0.0)
-    monkeypatch.setattr(training, stage, stop)
+    monkeypatch.setattr(systems, stage, stop)
     with pytest.raises(Interrupted):
         train(tiny, prepared, tmp_path / "cut")
     assert (tmp_path / "cut" / RESUME).exists() and not (tmp_path / "cut" / FINAL).exists()
@@ -73,7 +73,7 @@ def test_the_bottleneck_rests_while_the_last_parts_go_on(variant, prepared, tmp_
         seen.update({name: b.clone() for name, b in given[0].named_buffers()})
         raise Interrupted
 
-    monkeypatch.setattr(training, "finishing", stop)
+    monkeypatch.setattr(systems, "finishing", stop)
     with pytest.raises(Interrupted):
         train(half, prepared, tmp_path / "again")
     for name, value in model.state_dict().items():
@@ -94,9 +94,7 @@ def test_a_damaged_or_foreign_checkpoint_is_not_used(prepared, folder, smoke, mo
 
 
 def test_a_loss_that_is_no_number_stops_the_run(prepared, folder, smoke, monkeypatch):
-    monkeypatch.setattr(
-        training, "objective", lambda *_: (torch.tensor(float("nan"), requires_grad=True), {})
-    )
+    monkeypatch.setattr(systems, "objective", lambda *_: (torch.tensor(float("nan"), requires_grad=True), {}))
     with pytest.raises(TrainingError, match="step 0"):
         train(smoke, prepared, folder)
     assert not (folder / FINAL).exists()

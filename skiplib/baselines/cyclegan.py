@@ -1,0 +1,106 @@
+"""CycleGAN (section 4.1; Zhu et al. 2017): image to speech and back, from images and speech alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from skiplib import losses
+from skiplib.baselines.coding import Coder
+from skiplib.config import Experiment
+from skiplib.decoders import ImageDecoder
+from skiplib.encoders import ImageEncoder, SpeechEncoder, valid
+from skiplib.errors import ConfigError
+from skiplib.inputs import image_batch, mel_batch
+from skiplib.objective import BatchA, BatchB, added
+from skiplib.speech_decoder import SpeechDecoder
+
+CYCLE = 10.0  # weight of the cycle loss
+
+
+class CycleGAN(nn.Module):
+    """E_img to D_spch and E_spch to D_img, two discriminators, L1 cycle loss (DECISIONS.md 26).
+
+    No text and no pair is seen. An image is spoken with as many frames as some recording of B has; how
+    long speech lasts is learned where a recording returns from its image.
+    """
+
+    tasks = frozenset({("image", "speech"), ("speech", "image")})
+
+    def __init__(self, experiment: Experiment) -> None:
+        super().__init__()
+        self.experiment = experiment
+        self.image_coder = Coder(ImageEncoder(experiment), experiment)
+        self.speech_decoder = SpeechDecoder(experiment)
+        self.speech_coder = Coder(SpeechEncoder(experiment), experiment)
+        self.image_decoder = ImageDecoder(experiment)
+        self.image_discriminator = Discriminator(3, experiment)
+        self.speech_discriminator = Discriminator(1, experiment)
+
+    def loss(self, a: BatchA, b: BatchB) -> tuple[Float[Tensor, ""], dict[str, float]]:
+        """Cycle, stop and least-squares adversarial terms (Mao et al. 2017), each reaching its own side."""
+        chunk, time = self.experiment.speech_decoder.chunk, b.mel.shape[1]
+        frames = valid(b.lengths, time)
+        said = self.speech_decoder.unrolled(self.image_coder(a.image), -(-time // chunk))
+        said = said[:, :time] * frames[..., None]
+        shown = self.image_decoder(self.speech_coder(b.mel, b.lengths))
+        image = self.image_decoder(self.speech_coder(said, b.lengths))
+        mel, stop = self.speech_decoder(self.image_coder(shown), b.mel)
+        terms = {
+            "image_cycle": CYCLE * losses.image_loss(image, a.image),
+            "speech_cycle": CYCLE * losses.speech_loss(mel, b.mel, frames),
+            "stop": losses.stop_loss(stop, b.lengths, chunk),
+        }
+        watched = {}
+        true_and_made = {"image": (a.image, shown), "speech": (b.mel[:, None], said[:, None])}
+        for name, (true, made) in true_and_made.items():
+            judge = self.get_submodule(f"{name}_discriminator")
+            frozen = {key: p.detach() for key, p in judge.named_parameters()}
+            taken = torch.func.functional_call(judge, frozen, (made,)).float()
+            real, fake = judge(true).float(), judge(made.detach()).float()
+            terms[f"{name}_adversarial"] = (taken - 1).square().mean()
+            terms[f"{name}_discriminator"] = ((real - 1).square().mean() + fake.square().mean()) / 2
+            watched[f"{name}_real"], watched[f"{name}_fake"] = real.mean(), fake.mean()
+        return added(terms, watched)
+
+    @torch.inference_mode()
+    def translate(self, x: Any, source: str, target: str, batch: int = 64) -> Any:
+        """As `SkipNet.translate`, in the directions of `tasks`. Raises `ConfigError` on another one."""
+        if (source, target) not in self.tasks:
+            raise ConfigError(f"cyclegan has no way from {source} to {target}")
+        self.eval()
+        parts = [x[i : i + batch] for i in range(0, len(x), batch)]
+        if target == "image":
+            return torch.cat([self._paint(part) for part in parts])
+        return [mel for part in parts for mel in self._speak(part)]
+
+    def _paint(self, mels: Any) -> Tensor:
+        padded, lengths = mel_batch(mels, self.experiment.audio.mels)
+        return self.image_decoder.generate(self.speech_coder(padded.to(self.device), lengths.to(self.device)))
+
+    def _speak(self, images: Any) -> list[Tensor]:
+        pixels = image_batch(images, self.experiment.image.size).to(self.device)
+        return self.speech_decoder.generate(self.image_coder(pixels))
+
+    @property
+    def device(self) -> torch.device:
+        return self.speech_decoder.frames.weight.device
+
+
+class Discriminator(nn.Module):
+    """Real or made, patch by patch: convolutions (kernel 4, stride 2) as wide as E_img's, instance norm."""
+
+    def __init__(self, channels: int, experiment: Experiment) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        for after in experiment.image_encoder.channels:
+            norm = nn.InstanceNorm2d(after) if layers else nn.Identity()  # none on the pixels' own layer
+            layers += [nn.Conv2d(channels, after, 4, 2, 1), norm, nn.LeakyReLU(0.2)]
+            channels = after
+        self.layers = nn.Sequential(*layers, nn.Conv2d(channels, 1, 3, padding=1))
+
+    def forward(self, x: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch 1 _ _"]:
+        return self.layers(x)

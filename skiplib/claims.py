@@ -1,0 +1,100 @@
+"""Records held against the claims of the paper: supported, not supported, or undecided, with the evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from skiplib.derived import derived
+from skiplib.paper import CLAIMS, Claim, Comparison
+from skiplib.records import Record
+from skiplib.scores import ItemScores, Scores, paired_bootstrap
+
+SUPPORTED, NOT_SUPPORTED, UNDECIDED, UNTESTED = "supported", "not supported", "undecided", "not tested"
+SEEDS = 3  # with fewer in common nothing is decided
+# Differences below these do not matter: of BLEU in points, of rates, of counts of words.
+MARGINS = {"bleu": 1.0, "unique_words": 1.0}
+MARGIN = 0.01
+ALIKE = 2  # "alike" allows as many margins
+FAMILIES = ("ours", "ours_aligned")
+COLUMNS = ["claim", "section", "family", "verdict", "evidence", "text"]
+
+
+def verdicts(
+    records: Sequence[Record],
+    claims: Sequence[Claim] = CLAIMS,
+    scale: str = "demo",
+    corpus: str = "skipworld",
+) -> pd.DataFrame:
+    """A row a claim and family: once for the objective as printed, once with the pair loss."""
+    chosen = [derived(r) for r in records if (r.corpus, r.scale, r.overlay) == (corpus, scale, {})]
+    rows = []
+    for claim in claims:
+        for family in FAMILIES if claim.needs else ("",):
+            verdict, evidence = judged(claim, family, chosen)
+            rows.append((claim.name, claim.section, family, verdict, evidence, claim.text))
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def member(system: str, family: str) -> str:
+    """The system that plays the part of `system` in a family; baselines play their own."""
+    if family == "ours" or system in ("piecewise", "cyclegan", ""):
+        return system
+    return "ours_aligned" if system == "ours" else f"aligned_{system}"
+
+
+def compare(
+    records: Sequence[Record], metric: str, system: str, other: str, than: str = ""
+) -> tuple[float, float, float, int] | None:
+    """Mean paired difference, its 95% interval, and the number of seeds that both have; None without any.
+
+    `records` are of one corpus, scale and overlay.
+    """
+    by_seed = [
+        {r.seed: r for r in records if r.system == name and wanted in r.metrics}
+        for name, wanted in ((system, metric), (other or system, than or metric))
+    ]
+    seeds = sorted(by_seed[0].keys() & by_seed[1].keys())
+    if not seeds:
+        return None
+    first = [_scores(by_seed[0][seed], metric) for seed in seeds]
+    second = [_scores(by_seed[1][seed], than or metric) for seed in seeds]
+    return *paired_bootstrap(first, second), len(seeds)
+
+
+def _scores(record: Record, metric: str) -> Scores:
+    value = record.metrics[metric].value
+    return record.scores(metric) or ItemScores(np.array([np.nan if value is None else value]), np.ones(1))
+
+
+def judged(claim: Claim, family: str, records: Sequence[Record]) -> tuple[str, str]:
+    """The verdict of a claim, the worst of what it needs, and the differences behind it."""
+    if not claim.needs:
+        return UNTESTED, ""
+    found = [_held(need, family, records) for need in claim.needs]
+    each = [verdict for verdict, _ in found]
+    verdict = next((v for v in (NOT_SUPPORTED, UNDECIDED) if v in each), SUPPORTED)
+    return verdict, "; ".join(words for _, words in found)
+
+
+def _held(need: Comparison, family: str, records: Sequence[Record]) -> tuple[str, str]:
+    system, other = member(need.system, family), member(need.other, family)
+    words = f"{need.metric} of {system} - {need.than or other}"
+    result = compare(records, need.metric, system, other, need.than)
+    if result is None:
+        return UNDECIDED, f"{words}: missing"
+    difference, low, high, seeds = result
+    words += f": {difference:+.3g} [{low:+.3g}, {high:+.3g}], seeds: {seeds}"
+    if seeds < SEEDS:
+        return UNDECIDED, words
+    margin = next((value for key, value in MARGINS.items() if key in need.metric), MARGIN)
+    if need.sense == "~":
+        allowed = ALIKE * margin
+        if -allowed < low and high < allowed:
+            return SUPPORTED, words
+        return (NOT_SUPPORTED if low > allowed or high < -allowed else UNDECIDED), words
+    if need.sense == "<":
+        low, high = -high, -low
+    return (SUPPORTED if low > 0 else NOT_SUPPORTED if high < margin else UNDECIDED), words

@@ -1,0 +1,50 @@
+"""What follows from a record's scores and transcripts without running anything again."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from skiplib import metrics
+from skiplib.config import World
+from skiplib.judge import normalise
+from skiplib.lexicon import vocabularies
+from skiplib.records import Metric, Record, measured
+from skiplib.scores import ItemScores, Scores
+
+SPEAKABLE = ("i2s_content_accuracy", "i2s_fact_f1", "i2s_wer", "i2s_i2t_agreement")
+
+
+def derived(record: Record) -> Record:
+    """`record` with further metrics, where it has what they come from:
+
+    - `i2s_content_accuracy_speakable` and others of `SPEAKABLE`: the same over the scenes that B has all
+      words for. B has no word for some concepts, and no speech can name them: what is lost there and what
+      is lost elsewhere are two things.
+    - `i2s_i2t_wer`: word error rate of what is heard of an image against the model's own text of it.
+    - `i2s_unique_words`, `i2s_unique_caption_words`: different words heard in all speech of images (section
+      4.1), and how many of them captions use. Babble has many of the first.
+    """
+    scores: dict[str, Scores] = {}
+    counted = record.scores("i2s_zero_shot_accuracy")
+    if isinstance(counted, ItemScores):
+        rows = np.flatnonzero(counted.denominator == 0)
+        known = {name: record.scores(name) for name in SPEAKABLE if len(rows)}
+        scores |= {f"{name}_speakable": found.take(rows) for name, found in known.items() if found}
+    heard, written = record.outputs.get("i2s"), record.outputs.get("i2t")
+    pairs = [(x, y) for x, y in zip(written or (), heard or (), strict=False) if normalise(x)]
+    if pairs:
+        scores["i2s_i2t_wer"] = metrics.wer(*map(list, zip(*pairs, strict=True)))
+    found, items = dict(record.metrics), dict(record.items)
+    for name, score in scores.items():
+        found[name], items[name] = measured(score)
+    if heard:
+        words = {word for text in heard for word in normalise(text).split()}
+        found["i2s_unique_words"] = Metric(value=len(words), n=1)
+        if record.corpus == "skipworld":
+            said = words.intersection(vocabularies(_world(record)).a)
+            found["i2s_unique_caption_words"] = Metric(value=len(said), n=1)
+    return record.model_copy(update={"metrics": found, "items": items})
+
+
+def _world(record: Record) -> World:
+    return World.model_validate(record.parameters["world"], strict=False)  # JSON has no tuples

@@ -1,0 +1,133 @@
+"""What the paper reports and claims (sections 4.1 and 4.2), in a record's units: rates of 1, BLEU 0-100.
+
+Its Table 1 has a column of WER that cannot be an error rate against captions: it lies below the paper's own
+text-to-speech WER by the same recogniser. `TABLE_1_WER` keeps it apart, beside no metric.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+_TABLE_1 = {
+    "cyclegan": (26.2, 20.1, 11.3, 9.2),
+    "piecewise": (68.2, 51.9, 39.2, 30.1),
+    "ours": (69.2, 52.1, 40.8, 29.9),
+}
+TABLE_1 = {
+    system: {f"i2s_bleu{n}": value for n, value in enumerate(row, 1)} for system, row in _TABLE_1.items()
+}
+TABLE_1_WER = {"cyclegan": 0.121, "piecewise": 0.041, "ours": 0.039}
+TABLE_3 = {"ours": {"s2t_wer": 0.0388, "t2s_wer": 0.105}}
+TABLE_4 = {
+    "no_M": {"i2t_bleu1": 65.2, "s2t_wer": 0.0699},
+    "M_to_FC": {"i2t_bleu1": 65.9, "s2t_wer": 0.0632},
+    "no_T": {"i2t_bleu1": 68.6, "s2t_wer": 0.0601},
+    "no_T_no_Ladv": {},  # ours: the paper trains T with L_adv alone, and has no row without both
+    "no_Ladv": {"i2t_bleu1": 69.8, "s2t_wer": 0.0587},
+    "ours": {"i2t_bleu1": 74.1, "s2t_wer": 0.0388},
+}
+TITLES = {
+    "cyclegan": "CycleGAN",
+    "piecewise": "Piecewise",
+    "no_M": "Ours w/o M",
+    "M_to_FC": "Ours M → FC",
+    "no_T": "Ours w/o T",
+    "no_Ladv": "Ours w/o L_adv",
+    "ours": "Ours",
+}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """`metric` of `system` is `sense` (">", "<", "~": alike) that of `other`, or its own metric `than`."""
+
+    metric: str
+    system: str
+    sense: str
+    other: str = ""
+    than: str = ""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim in our words, where the paper makes it, and what must hold; nothing, if it was not tested."""
+
+    name: str
+    section: str
+    text: str
+    needs: tuple[Comparison, ...] = ()
+
+
+def _better(system: str, other: str) -> tuple[Comparison, ...]:
+    """In both columns of Table 4."""
+    return (Comparison("i2t_bleu1", system, ">", other), Comparison("s2t_wer", system, "<", other))
+
+
+CLAIMS = (
+    Claim(
+        "skip_modal",
+        "4.1",
+        "An image is spoken without any image-speech pair: what is heard tells more of it than chance.",
+        (Comparison("i2s_content_accuracy", "ours", ">", than="i2s_content_accuracy_chance"),),
+    ),
+    Claim(
+        "beats_cyclegan",
+        "4.1, Table 1",
+        "Image to speech is better than CycleGAN's.",
+        tuple(Comparison(f"i2s_bleu{n}", "ours", ">", "cyclegan") for n in (1, 2, 3, 4)),
+    ),
+    Claim(
+        "beats_piecewise",
+        "4.1, Table 1",
+        "Image to speech is better than two separate models joined by a string (BLEU-1 to BLEU-3).",
+        tuple(Comparison(f"i2s_bleu{n}", "ours", ">", "piecewise") for n in (1, 2, 3)),
+    ),
+    Claim(
+        "zero_shot",
+        "4.1, Fig. 5",
+        "Words that the speech set lacks are spoken better than by the piecewise models.",
+        (Comparison("i2s_zero_shot_accuracy", "ours", ">", "piecewise"),),
+    ),
+    Claim(
+        "vocabulary",
+        "4.1",
+        "More different words are heard in the speech than in the piecewise models'.",
+        (Comparison("i2s_unique_words", "ours", ">", "piecewise"),),
+    ),
+    Claim(
+        "one_meaning",
+        "4.1, Fig. 6",
+        "Speech and text made from one image say the same: they agree more than chance.",
+        (Comparison("i2s_i2t_agreement", "ours", ">", than="i2s_content_accuracy_chance"),),
+    ),
+    Claim("listeners", "4.1", "Listeners prefer the speech for content, voice and as a whole."),
+    Claim("other_recognisers", "4.2, Table 3", "Speech to text is better than four recognisers'."),
+    Claim("data_efficiency", "4.2", "Training all tasks together makes each better than training it alone."),
+    Claim("memory", "4.2, Table 4", "Without the memory M both tasks are worse.", _better("ours", "no_M")),
+    Claim(
+        "memory_is_not_size",
+        "4.2, Table 4",
+        "M is better than two FC layers of as many parameters.",
+        _better("ours", "M_to_FC"),
+    ),
+    Claim("transformer", "4.2, Table 4", "Without T both tasks are worse.", _better("ours", "no_T")),
+    Claim("adversarial", "4.2, Table 4", "Without L_adv both tasks are worse.", _better("ours", "no_Ladv")),
+    Claim(
+        "adversarial_like_transformer",
+        "4.2, Table 4",
+        "To leave L_adv out costs about as much as to leave T out.",
+        (Comparison("i2t_bleu1", "no_Ladv", "~", "no_T"), Comparison("s2t_wer", "no_Ladv", "~", "no_T")),
+    ),
+    Claim(
+        "memory_matters_most",
+        "4.2, Table 4",
+        "Of T, L_adv and M, leaving M out costs most.",
+        (*_better("no_T", "no_M"), *_better("no_Ladv", "no_M")),
+    ),
+    Claim(
+        "shared_space",
+        "3.2, Eq. 1",
+        "L_adv makes the modality of z harder to tell.",
+        (Comparison("modality_probe_accuracy", "ours", "<", "no_Ladv"),),
+    ),
+)

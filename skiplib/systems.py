@@ -1,0 +1,33 @@
+"""Which network a variant is, and the loss of one of its steps: the paper's, or one it compares with."""
+
+from __future__ import annotations
+
+from jaxtyping import Float
+from torch import Tensor
+
+from skiplib.baselines.cyclegan import CycleGAN
+from skiplib.baselines.piecewise import Piecewise
+from skiplib.config import Experiment
+from skiplib.model import SkipNet
+from skiplib.objective import BatchA, BatchB, finishing, objective
+
+System = SkipNet | Piecewise | CycleGAN
+NETWORKS: dict[str, type[Piecewise | CycleGAN]] = {"piecewise": Piecewise, "cyclegan": CycleGAN}
+
+
+def build(experiment: Experiment) -> System:
+    """The network of `experiment`, untrained. Raises `ConfigError` if two switches do not go together."""
+    return NETWORKS.get(experiment.variant, SkipNet)(experiment)
+
+
+def step_loss(
+    system: System, a: BatchA, b: BatchB, progress: float = 1.0, last: bool = False
+) -> tuple[Float[Tensor, ""], dict[str, float]]:
+    """The loss of one step and its terms by name; `progress` and `last` as `training` counts them.
+
+    A joint step of SkipNet with the share `progress` of them done, or one of its `last` parts alone; a
+    baseline has one stage.
+    """
+    if not isinstance(system, SkipNet):
+        return system.loss(a, b)
+    return finishing(system, a, b) if last else objective(system, a, b, progress)

@@ -1,0 +1,122 @@
+"""The systems that the paper compares with: they learn, each part from its own loss, and speak."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from skiplib import config
+from skiplib.baselines.cyclegan import CycleGAN
+from skiplib.baselines.piecewise import Piecewise
+from skiplib.config import experiment
+from skiplib.errors import ConfigError
+from skiplib.optimisers import make_optimisers, set_rates
+from skiplib.systems import NETWORKS, build
+from skiplib.training import train
+
+Batch = tuple[Any, Any]
+
+
+def fit(variant: str, batch: Batch, steps: int) -> tuple[Any, dict[str, float], dict[str, float]]:
+    """A system trained on one batch, with its terms at the first step and at the last."""
+    torch.manual_seed(0)
+    overlay = {"optim.steps": steps, "optim.rate": 0.003}
+    some = experiment(variant, "smoke", overlay=overlay)
+    system = build(some).train()
+    optimisers = make_optimisers(system, some)
+    first: dict[str, float] = {}
+    for step in range(steps):
+        set_rates(optimisers, some.optim, step)
+        total, terms = system.loss(*batch)
+        first = first or terms
+        system.zero_grad()
+        total.backward()
+        for part in system.children():
+            torch.nn.utils.clip_grad_norm_(part.parameters(), some.optim.clip)
+        for optimiser in optimisers:
+            optimiser.step()
+    return system, first, terms
+
+
+def test_every_baseline_has_a_network() -> None:
+    assert set(NETWORKS) == set(config.BASELINES)
+
+
+def test_piecewise_can_learn_a_few_pairs_by_heart(batch: Batch) -> None:
+    a, _ = batch
+    system, _, terms = fit("piecewise", batch, 150)
+    assert terms["image_to_text"] < 0.05 and terms["speech"] / system.experiment.loss.speech < 0.06
+    pixels = ((a.image + 1) * 127.5).round().to(torch.uint8)
+    written = system.translate(pixels, "image", "text")
+    assert len(set(written)) > len(pixels) / 2
+    mels = system.translate(pixels, "image", "speech")
+    assert len(mels) == len(pixels) and all(mel.shape[1] == 80 and len(mel) for mel in mels)
+
+
+def test_the_two_models_of_piecewise_share_nothing(batch: Batch) -> None:
+    a, b = batch
+    system = build(experiment("piecewise", "smoke")).eval()
+    other = torch.zeros_like(a.image)
+    silent = type(b)(b.text, torch.zeros_like(b.mel), b.lengths)
+    terms = system.loss(a, b)[1]
+    changed = system.loss(type(a)(other, a.text, a.paraphrase), b)[1]
+    assert changed["image_to_text"] != terms["image_to_text"] and changed["speech"] == terms["speech"]
+    changed = system.loss(a, silent)[1]
+    assert changed["image_to_text"] == terms["image_to_text"] and changed["speech"] != terms["speech"]
+
+
+def test_an_image_of_which_nothing_is_written_is_still_spoken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    system = build(experiment("piecewise", "smoke"))
+    monkeypatch.setattr(system, "_write", lambda images: [" "] * len(images))
+    assert len(system.translate(np.zeros((2, 3, 64, 64), np.uint8), "image", "speech")) == 2
+
+
+def test_cyclegan_can_learn_a_few_cycles_by_heart(batch: Batch) -> None:
+    _, first, terms = fit("cyclegan", batch, 60)
+    for name in ("image_cycle", "speech_cycle", "stop"):
+        assert terms[name] < 0.75 * first[name], name
+    assert 0 < terms["image_discriminator"] < 1 and 0 < terms["speech_discriminator"] < 1
+
+
+def test_each_adversarial_term_reaches_its_own_side(batch: Batch) -> None:
+    system = build(experiment("cyclegan", "smoke"))
+    seen: dict[str, torch.Tensor] = {}
+    original = system.loss.__globals__["added"]
+
+    def keep(terms: dict[str, torch.Tensor], watched: dict[str, torch.Tensor]) -> Any:
+        seen.update(terms)
+        return original(terms, watched)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(system.loss.__globals__, "added", keep)
+        system.loss(*batch)
+    for name, other in (("image", "speech"), ("speech", "image")):
+        for kind in ("adversarial", "discriminator"):
+            system.zero_grad()
+            seen[f"{name}_{kind}"].backward(retain_graph=True)
+            moved = {key.split(".")[0] for key, p in system.named_parameters() if p.grad is not None}
+            if kind == "discriminator":
+                assert moved == {f"{name}_discriminator"}
+            else:
+                assert moved == {f"{other}_coder", f"{name}_decoder"}
+
+
+@pytest.mark.parametrize("network", [Piecewise, CycleGAN])
+def test_a_direction_that_is_not_there_is_refused(network: type) -> None:
+    system = network(experiment("piecewise", "smoke"))
+    with pytest.raises(ConfigError, match="from text to image"):
+        system.translate(["a star"], "text", "image")
+
+
+@pytest.mark.parametrize("variant", NETWORKS)
+def test_a_baseline_trains_in_one_stage(variant: str, prepared: Any, folder: Any) -> None:
+    system, _ = train(experiment(variant, "smoke", overlay={"optim.steps": 3}), prepared, folder)
+    again, _ = train(system.experiment, prepared, folder)
+    assert type(again) is NETWORKS[variant]
+    for (name, a), b in zip(system.state_dict().items(), again.state_dict().values(), strict=True):
+        assert torch.equal(a, b), name

@@ -1,0 +1,101 @@
+"""Verdicts follow from differences with an interval, and from nothing else."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from skiplib import paper
+from skiplib.claims import FAMILIES, NOT_SUPPORTED, SUPPORTED, UNDECIDED, UNTESTED, compare, member, verdicts
+from skiplib.config import VARIANTS, experiment
+from skiplib.errors import DataError
+from skiplib.paper import CLAIMS, Claim, Comparison
+from skiplib.provenance import provenance
+from skiplib.records import Record, make_record
+from skiplib.scores import ItemScores, paired_bootstrap
+
+SOURCE = provenance("abc", "cpu", wall_seconds=3.0, command="papermill x.ipynb")
+
+
+def run(system: str, seed: int, errors: np.ndarray) -> Record:
+    scores = {"s2t_wer": ItemScores(errors, np.full(len(errors), 10.0))}
+    return make_record(experiment(system, "smoke", seed=seed), scores, SOURCE)
+
+
+def runs(system: str, rate: float, seeds: int = 3, items: int = 200) -> list[Record]:
+    """Runs whose items are hard to the same degree in every system, at another rate."""
+    rng = np.random.default_rng(0)
+    hard = [rng.binomial(10, 0.3, items).astype(float) for _ in range(seeds)]
+    return [run(system, seed, rate * hard[seed]) for seed in range(seeds)]
+
+
+def verdict(sense: str, rate: float, seeds: int = 3) -> str:
+    claim = Claim("x", "4", "words", (Comparison("s2t_wer", "ours", sense, "no_T"),))
+    found = verdicts(runs("ours", 1.0, seeds) + runs("no_T", rate, seeds), [claim], scale="smoke")
+    assert found["family"].tolist() == list(FAMILIES)
+    assert found.iloc[1]["verdict"] == UNDECIDED and "missing" in found.iloc[1]["evidence"]
+    return found.iloc[0]["verdict"]
+
+
+@pytest.mark.parametrize(
+    ("sense", "rate", "expected"),
+    [
+        ("<", 1.5, SUPPORTED),
+        ("<", 0.5, NOT_SUPPORTED),
+        ("<", 1.0, NOT_SUPPORTED),  # no room for a difference that matters
+        (">", 0.5, SUPPORTED),
+        ("~", 1.02, SUPPORTED),
+        ("~", 1.5, NOT_SUPPORTED),
+    ],
+)
+def test_a_verdict_is_the_side_of_the_interval(sense: str, rate: float, expected: str) -> None:
+    assert verdict(sense, rate) == expected
+
+
+def test_two_seeds_decide_nothing() -> None:
+    assert verdict("<", 1.5, seeds=2) == UNDECIDED
+
+
+def test_noise_decides_nothing() -> None:
+    rng = np.random.default_rng(1)
+    records = [run(s, k, rng.binomial(10, 0.3, 30).astype(float)) for s in ("ours", "no_T") for k in range(3)]
+    claim = Claim("x", "4", "words", (Comparison("s2t_wer", "ours", "<", "no_T"),))
+    assert verdicts(records, [claim], scale="smoke").iloc[0]["verdict"] == UNDECIDED
+
+
+def test_what_is_hard_for_both_does_not_widen_the_interval() -> None:
+    first, second = ([r.scores("s2t_wer") for r in runs("ours", rate)] for rate in (1.0, 1.1))
+    difference, low, high = paired_bootstrap(first, second)
+    assert difference == pytest.approx(
+        np.mean([x.value - y.value for x, y in zip(first, second, strict=True)])
+    )
+    assert low < difference < high < 0
+    items = np.random.default_rng(2).permutation(200)
+    *_, loose_high = paired_bootstrap(first, [score.take(items) for score in second])
+    assert loose_high > high
+
+
+def test_pairs_have_the_same_items() -> None:
+    score = ItemScores(np.ones(3), np.ones(3))
+    with pytest.raises(DataError, match="same items"):
+        paired_bootstrap([score], [score.take(np.arange(2))])
+    with pytest.raises(DataError, match="pairs"):
+        paired_bootstrap([], [])
+
+
+def test_only_seeds_of_both_are_compared() -> None:
+    found = compare(runs("ours", 1.0, 3) + runs("no_T", 1.2, 2), "s2t_wer", "ours", "no_T")
+    assert found is not None and found[3] == 2
+    assert compare(runs("ours", 1.0), "s2t_wer", "ours", "no_T") is None
+
+
+def test_every_claim_names_systems_that_exist_and_has_a_verdict() -> None:
+    for claim in CLAIMS:
+        for need in claim.needs:
+            for family in FAMILIES:
+                assert {member(need.system, family), member(need.other, family)} <= {*VARIANTS, ""}
+            assert need.sense in "<>~" and bool(need.other) != bool(need.than)
+    found = verdicts([])
+    assert set(found["claim"]) == {claim.name for claim in CLAIMS} and len(CLAIMS) >= 12
+    assert set(found["verdict"]) == {UNDECIDED, UNTESTED}
+    assert set(paper.TABLE_1) | set(paper.TABLE_4) | set(paper.TITLES) <= set(VARIANTS)

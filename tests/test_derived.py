@@ -1,0 +1,51 @@
+"""What follows from a record alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from skiplib.config import experiment
+from skiplib.derived import derived
+from skiplib.provenance import provenance
+from skiplib.records import Record, make_record, summary
+from skiplib.scores import ItemScores
+
+ITEMS = ItemScores(np.array([1.0, 0.0, 2 / 3]), np.ones(3))
+
+
+def record(outputs: dict[str, list[str]] | None = None, **scores: Any) -> Record:
+    source = provenance("abc", "cpu", wall_seconds=3.0, command="papermill x.ipynb")
+    return make_record(experiment("ours", "smoke"), scores, source, outputs=outputs)
+
+
+def test_scenes_that_b_has_all_words_for_are_scored_apart() -> None:
+    unsaid = ItemScores(np.array([0.0, 0.0, 0.0]), np.array([0.0, 2.0, 0.0]))
+    found = derived(record(i2s_zero_shot_accuracy=unsaid, i2s_content_accuracy=ITEMS))
+    metric = found.metrics["i2s_content_accuracy_speakable"]
+    assert (metric.value, metric.n) == (pytest.approx((1 + 2 / 3) / 2, abs=1e-5), 2)
+    row = summary([found], ["i2s_content_accuracy_speakable"]).iloc[0]
+    assert row["mean"] == metric.value and row.low <= row["mean"] <= row.high
+    assert found.metrics["i2s_content_accuracy"].n == 3 and "i2s_wer_speakable" not in found.metrics
+    everywhere = ItemScores(np.zeros(3), np.ones(3))
+    kept = derived(record(i2s_zero_shot_accuracy=everywhere, i2s_content_accuracy=ITEMS))
+    assert "i2s_content_accuracy_speakable" not in kept.metrics
+
+
+def test_nothing_follows_from_nothing() -> None:
+    assert derived(record(train_seconds=1.0)) == record(train_seconds=1.0)
+
+
+def test_speech_is_held_against_the_model_s_own_text() -> None:
+    said = {"i2t": ["a red star", "", "a blue star"], "i2s": ["A red star.", "babble", "a green star"]}
+    metric = derived(record(said)).metrics["i2s_i2t_wer"]
+    assert (metric.value, metric.n) == (pytest.approx(1 / 6, abs=1e-5), 2)
+
+
+def test_different_words_are_counted_once_and_babble_apart() -> None:
+    metrics = derived(record({"i2s": ["A red star.", "a red stahr"]})).metrics
+    assert metrics["i2s_unique_words"].value == 4
+    assert metrics["i2s_unique_caption_words"].value == 3
+    assert "i2s_i2t_wer" not in metrics

@@ -1,0 +1,41 @@
+"""The committed tables follow from the committed records."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from skiplib import claims, paper
+from skiplib.config import RECORDS_DIR
+from skiplib.records import read_records
+from skiplib.results import COLUMNS, results, shown
+from test_claims import runs
+
+
+@pytest.mark.parametrize("name", ["results", "claims"])
+def test_the_files_follow_from_the_records(name: str) -> None:
+    found = read_records(RECORDS_DIR)
+    made = results(found) if name == "results" else claims.verdicts(found)
+    committed = (RECORDS_DIR.parent / f"{name}.csv").read_text(encoding="utf-8")
+    assert made.to_csv(index=False, float_format="%.6g") == committed, "run: python -m skiplib.results"
+
+
+def test_every_row_of_the_paper_is_there_and_ours_beside_it() -> None:
+    frame = results(runs("ours", 1.0) + runs("no_T", 1.5), scale="smoke")
+    assert list(frame.columns) == COLUMNS
+    four = frame[(frame["table"] == "4") & (frame["metric"] == "s2t_wer")].set_index("row")
+    assert set(paper.TABLE_4) | {"ours_aligned", "aligned_no_M"} <= set(four.index)
+    assert four.loc["no_T", "reported"] == 0.0601 and pd.isna(four.loc["aligned_no_T", "reported"])
+    assert four.loc["no_T", "measured"] == pytest.approx(1.5 * four.loc["ours", "measured"], rel=1e-4)
+    assert four.loc["no_T", "ci_low"] < four.loc["no_T", "measured"] < four.loc["no_T", "ci_high"]
+    assert four.loc["no_T", "verdict"] == claims.SUPPORTED and four.loc["no_M", "verdict"] == claims.UNDECIDED
+    assert four.loc["no_T", "seeds"] == 3 and four.loc["no_M", "seeds"] == 0
+    assert four.loc["no_T", "command"].count("make ablation VARIANT=no_T") == 3
+
+
+def test_a_table_to_read_says_what_is_missing() -> None:
+    table = shown(results(runs("ours", 1.0), scale="smoke"), "4")
+    assert table.loc["ours", "s2t_wer (%), paper"] == "3.88" and table.loc["no_M", "s2t_wer (%)"] == "missing"
+    assert (
+        table.loc["ours", "the paper's row"] == "Ours" and table.loc["aligned_no_M", "the paper's row"] == "-"
+    )
