@@ -28,9 +28,13 @@ TITLES = {
     "02_train": "Training",
     "03_image_to_speech": "From image to speech",
     "04_memory_attention": "What the memory holds",
+    "05_compare": "Systems side by side",
     "run_ablation": "The system, measured",
     "tables": "The tables",
 }
+COMPARED = [RECORD.format(system=system, seed=0) for system in (SYSTEM, "piecewise", "ours")]
+if not OTHERS or not all(Path(path).exists() for path in COMPARED):  # after `rows` they do, or have failed
+    del TITLES["05_compare"]
 DATA = f"-p corpus {CORPUS} -p scale {SCALE}"
 PYTHON = sys.executable
 EXECUTE = "{PYTHON:q} -m skiplib.execute {input[0]} {output[0]} {params.given}"
@@ -114,6 +118,19 @@ rule memory_attention:
         f"{RUNS}/seed{{seed}}/04_memory_attention.ipynb",
     params:
         given=of_run,
+    threads: workflow.cores
+    shell:
+        EXECUTE
+
+
+rule compare:
+    input:
+        notebook("05_compare"),
+        COMPARED,
+    output:
+        f"{RUNS}/seed0/05_compare.ipynb",
+    params:
+        given=DATA,
     threads: workflow.cores
     shell:
         EXECUTE

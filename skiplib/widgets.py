@@ -1,5 +1,5 @@
-"""What a person plays with and reads: described images with their players, transcripts in colour, a browser
-for JupyterLab, and the metrics of a system beside the bars.
+"""What a person plays with: described images with their players, alone or system beside system, and a browser
+for JupyterLab.
 
 All of it is HTML that carries its own pictures and sound, so that a rendered report stays alive.
 """
@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-import jiwer
 import numpy as np
 import torch
 from IPython.display import HTML
@@ -24,23 +23,17 @@ from torch import Tensor
 from skiplib import metrics
 from skiplib.audio import to_waves
 from skiplib.grammar import parse, scene_facts
-from skiplib.judge import Judge, normalise
+from skiplib.judge import Judge
 from skiplib.prepare import Prepared
 from skiplib.report import audio_html
 from skiplib.scenes import Scene
 from skiplib.systems import System
+from skiplib.transcripts import coloured, nearest
 
-# Each kind of word has a shape of its own beside its colour; contrast on white is 4.5 or more.
-WORDS = {
-    "right": "color:#00609c",
-    "wrong": "color:#a8420a;font-weight:bold;text-decoration:underline wavy",
-    "inserted": "color:#8a3a6e;font-style:italic;text-decoration:underline dotted",
-    "missing": "color:#5b6570",
-}
+CELL = "vertical-align:top;text-align:left;max-width:19rem"
 CARD = (
     "display:inline-block;vertical-align:top;width:19rem;margin:.4rem;padding:.5rem;border:1px solid #ccd2d8"
 )
-ZERO_SHOT = "border:1px solid #5b6570;border-radius:3px;padding:0 .15em"
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,38 +79,6 @@ def describe(
     return found
 
 
-def coloured(sentence: str, references: Sequence[str], zero_shot: Collection[str] = ()) -> str:
-    """`sentence` as HTML, each word right, wrong, inserted or [missing] beside the nearest reference.
-
-    Words in `zero_shot` stand in a box. Both sides are normalised as the metrics do.
-    """
-    heard = normalise(sentence)
-    if not heard:
-        return "<i>(nothing)</i>"
-    best = jiwer.process_words(normalise(nearest(sentence, references)), heard)
-    reference, words = best.references[0], best.hypotheses[0]
-    kinds = {"equal": "right", "substitute": "wrong", "insert": "inserted"}
-    parts = []
-    for chunk in best.alignments[0]:
-        if chunk.type == "delete":
-            gone = " ".join(reference[chunk.ref_start_idx : chunk.ref_end_idx])
-            parts.append(_word(f"[{gone}]", "missing"))
-        for word in words[chunk.hyp_start_idx : chunk.hyp_end_idx]:
-            parts.append(_word(word, kinds[chunk.type], word in zero_shot))
-    return " ".join(parts)
-
-
-def nearest(sentence: str, references: Sequence[str]) -> str:
-    """The reference with the lowest word error rate, as the metrics choose it."""
-    return min(references, key=lambda text: jiwer.wer(normalise(text), normalise(sentence)))
-
-
-def legend() -> HTML:
-    """How to read `coloured`."""
-    words = " · ".join(_word("[missing]" if kind == "missing" else kind, kind) for kind in WORDS)
-    return HTML(f"<p>{words} · {_word('a word that only A has', 'right', True)}</p>")
-
-
 def picture_html(image: UInt8[np.ndarray, "3 height width"], label: str, width: int = 128) -> str:
     """An `<img>` that carries its own pixels, `width` points wide, sharp at any size."""
     buffer = io.BytesIO()
@@ -150,6 +111,33 @@ def card(item: Described, rate: int, zero_shot: Collection[str] = ()) -> str:
 def gallery(items: Sequence[Described], rate: int, zero_shot: Collection[str] = ()) -> HTML:
     """Described images side by side."""
     return HTML("".join(card(item, rate, zero_shot) for item in items) or "<p>(no image)</p>")
+
+
+def side_by_side(
+    found: Mapping[str, Sequence[Described]],
+    rate: int,
+    vocabulary: Collection[str],
+    zero_shot: Collection[str] = (),
+    baseline: str = "piecewise",
+) -> HTML:
+    """The same images by several systems, a row an image; words are marked beside those of `baseline`."""
+    head = "".join(f"<th>{escape(name)}</th>" for name in ("image", *found))
+    rows = []
+    for place, first in enumerate(next(iter(found.values()), ())):
+        label = f"test image {first.row}"
+        caption = f"<small>{escape(first.references[0])}</small>"
+        cells = [f"<b>{label}</b><br>{picture_html(first.image, label)}<br>{caption}"]
+        for name, items in found.items():
+            item = items[place]
+            other = found[baseline][place] if baseline in found and name != baseline else None
+            beside = None if other is None else (other.heard, other.written)
+            said = coloured(item.heard, item.references, zero_shot, vocabulary, beside)
+            player = audio_html(item.wave, rate, f"speech of {name} for {label}")
+            wrote = escape(item.written) or "-"
+            cells.append(f"{player}<div>{said}</div><div><small>written:</small> {wrote}</div>")
+        rows.append("".join(f'<td style="{CELL}">{cell}</td>' for cell in cells))
+    body = "".join(f"<tr>{row}</tr>" for row in rows)
+    return HTML(f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>")
 
 
 class Browser:
@@ -191,8 +179,3 @@ class Browser:
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         still = gallery(self.items, self.rate, self.zero_shot).data
         return self.box._repr_mimebundle_() | {"text/html": still}
-
-
-def _word(word: str, kind: str, boxed: bool = False) -> str:
-    style = WORDS[kind] + (f";{ZERO_SHOT}" if boxed else "")
-    return f'<span style="{style}" title="{kind}">{escape(word)}</span>'

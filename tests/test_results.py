@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
+from test_claims import runs
 
 from skiplib import claims, paper
 from skiplib.config import RECORDS_DIR
 from skiplib.records import read_records
 from skiplib.results import COLUMNS, results, shown
-from test_claims import runs
 
 
 @pytest.mark.parametrize("name", ["results", "claims"])

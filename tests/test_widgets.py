@@ -1,18 +1,16 @@
-"""What a person reads: words in the right colour, cards that carry all they show, bars that judge."""
+"""What a person plays with: cards that carry all they show, systems side by side, a browser."""
 
 from __future__ import annotations
 
-import re
+from dataclasses import replace
 
 import numpy as np
-import pytest
 import torch
 
-from skiplib import widgets
 from skiplib.model import SkipNet
 from skiplib.prepare import Prepared
 from skiplib.report import loads
-from skiplib.widgets import Browser, Described, coloured, describe, gallery, nearest
+from skiplib.widgets import Browser, Described, describe, gallery, side_by_side
 
 
 class Parrot:
@@ -26,44 +24,11 @@ class Parrot:
         return [self.sentence for _ in waveforms]
 
 
-def kinds(html: str) -> list[tuple[str, str]]:
-    return re.findall(r'title="(\w+)">([^<]+)<', html)
-
-
 def item(row: int = 3, accuracy: float | None = 0.5) -> Described:
     wave, mel = np.sin(np.arange(1_600) / 20).astype(np.float32), torch.zeros(8, 80)
     image = np.zeros((3, 8, 8), dtype=np.uint8)
     sound = (mel, wave, mel, wave, "")
     return Described(row, image, ["a <red> circle"], "a red ring", "a circle", *sound, accuracy)
-
-
-def test_words_are_coloured_by_the_nearest_reference() -> None:
-    references = ["look at a big dog today", "a red circle above a blue star"]
-    found = kinds(coloured("A red circle, really, above a green.", references, zero_shot=["circle"]))
-    assert found == [
-        *[("right", "a"), ("right", "red"), ("right", "circle"), ("inserted", "really"), ("right", "above")],
-        *[("right", "a"), ("wrong", "green"), ("missing", "[star]")],
-    ]
-
-
-def test_a_zero_shot_word_stands_in_a_box() -> None:
-    html = coloured("a purple star", ["a purple star"], zero_shot=("purple",))
-    assert [widgets.ZERO_SHOT in span for span in html.split("</span>")[:3]] == [False, True, False]
-
-
-def test_the_nearest_reference_is_the_one_that_is_said_most_alike() -> None:
-    references = ["look at a dog", "A red circle above a star.", "a blue star"]
-    assert nearest("a red circle above the star", references) == references[1]
-    assert nearest("", references) in references
-
-
-@pytest.mark.parametrize("sentence", ["", " ", "..."])
-def test_silence_has_no_words(sentence: str) -> None:
-    assert coloured(sentence, ["a red circle"]) == "<i>(nothing)</i>"
-
-
-def test_words_cannot_be_markup() -> None:
-    assert "<script" not in coloured("<script>alert</script>", ["a red circle"])
 
 
 def test_cards_carry_all_they_show() -> None:
@@ -72,6 +37,16 @@ def test_cards_carry_all_they_show() -> None:
     assert "50% of the content words" in html and "a &lt;red&gt; circle" in html
     assert not loads(html)
     assert "no image" in gallery([], 16_000).data
+
+
+def test_systems_stand_side_by_side_with_the_same_image() -> None:
+    other = replace(item(), heard="a triangle", written="a red thing")
+    found = {"ours": [item(), item(4)], "piecewise": [other, item(4)]}
+    html = side_by_side(found, 16_000, vocabulary=("circle", "triangle"), baseline="piecewise").data
+    assert html.count("<audio") == 4 and html.count("<img") == 2 and html.count("<th>") == 3
+    assert 'title="better">circle' in html and 'title="wrong">triangle' in html
+    assert "&lt;red&gt;" in html and not loads(html)
+    assert "<tbody></tbody>" in side_by_side({}, 16_000, ()).data
 
 
 def test_describe_fills_every_field(model: SkipNet, prepared: Prepared) -> None:

@@ -16,7 +16,7 @@ from skiplib.execute import declared, reached_end
 
 FOLDER = ROOT / "notebooks"
 STORED = ["01_prepare_data", "02_train", "03_image_to_speech", "04_memory_attention"]
-STORED += ["run_ablation", "tables"]
+STORED += ["05_compare", "run_ablation", "tables"]
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
@@ -112,6 +112,12 @@ def test_04_memory_attention(place: Path, variant: str, figures: int) -> None:
     notebook = executed(place, "04_memory_attention", variant=variant)
     assert pictures(notebook) == figures
     assert ("no memory" in outputs(notebook, "text/markdown")) == (variant == "no_M")
+
+
+def test_05_compare(place: Path) -> None:
+    notebook = executed(place, "05_compare", others="cyclegan", listen=4, show=2, worst=1)
+    html = outputs(notebook, "text/html")
+    assert html.count("<audio") == 3 * (2 + 1) and "agreement" in html
 
 
 def test_tables_without_a_record_say_missing(place: Path) -> None:
