@@ -12,7 +12,7 @@ from skiplib.config import Experiment
 from skiplib.errors import ConfigError
 from skiplib.objective import BatchA, BatchB, Texts
 from skiplib.prepare import Prepared
-from skiplib.text import encode_batch
+from skiplib.text import encode_batch, words
 
 WINDOW = 20  # batches among which rows are sorted by length, to pad little
 # Lengths are rounded up to these: fewer shapes, and kernels are planned once for each shape.
@@ -31,6 +31,7 @@ class Batches:
         self.size, self.seed = experiment.optim.batch, experiment.seed
         if self.size > min(len(self.a.images), len(self.b.sentences)):
             raise ConfigError(f"optim.batch={self.size} is larger than a training set")
+        self.words = frozenset(word for sentence in self.b.sentences for word in words(sentence))
         self._characters = [np.array([len(c) for c in captions]) for captions in self.a.captions]
         self._plan_a = lru_cache(maxsize=2)(self._shuffle_a)
         self._plan_b = lru_cache(maxsize=2)(self._shuffle_b)
@@ -72,7 +73,7 @@ class Batches:
         padded = _round_up(torch.nn.utils.rnn.pad_sequence(mels, batch_first=True).mT, FRAMES).mT
         lengths = torch.tensor([len(mel) for mel in mels])
         sentences = [self.b.sentences[row] for row in rows.tolist()]
-        return BatchB(texts(sentences, device), padded.to(device), lengths.to(device))
+        return BatchB(texts(sentences, device), padded.to(device), lengths.to(device), self.words)
 
 
 def texts(sentences: list[str], device: torch.device | str = "cpu") -> Texts:

@@ -119,8 +119,8 @@ SCALES: dict[str, dict[str, Any]] = {
         "optim.schedule": "cosine",
         "optim.warmup": 100,
         "optim.batch": 32,
-        "optim.steps": 3_600,
-        "optim.joint": 0.46,
+        "optim.steps": 3_090,
+        "optim.joint": 0.536,
     },
     "smoke": DEMO_WORLD
     | DEMO_MODEL
@@ -150,7 +150,12 @@ ABLATIONS: dict[str, dict[str, Any]] = {
 # A baseline has one stage: all of it learns to the end, at the rate of what learns to the end.
 ONE_STAGE = {"optim.joint": 1.0, "optim.muon_rate": Optim().muon_last_rate}
 BASELINES: dict[str, dict[str, Any]] = {"piecewise": ONE_STAGE, "cyclegan": ONE_STAGE}
-ALIGNED = {"alignment.kind": "both", "alignment.gap_noise": 1.0, "alignment.follow": True}
+ALIGNED = {
+    "alignment.kind": "both",
+    "alignment.gap_noise": 1.0,
+    "alignment.follow": True,
+    "alignment.chain": 0.3,
+}
 VARIANTS: dict[str, dict[str, Any]] = {
     "ours": {},
     "ours_aligned": ALIGNED,

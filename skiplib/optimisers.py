@@ -18,12 +18,22 @@ NEWTON_SCHULZ_STEPS = 3
 
 
 def joint_steps(optim: Optim) -> int:
-    """How many steps the whole network learns; then `last_parts` go on alone (DECISIONS.md 38)."""
+    """How many steps the whole network learns; then some go on alone (DECISIONS.md 38)."""
     return max(1, round(optim.joint * optim.steps))
 
 
-def last_parts(experiment: Experiment) -> tuple[str, ...]:
-    """The parts that learn to the end of the run, when T, M, E_txt and D_txt rest."""
+def stages(experiment: Experiment) -> dict[str, range]:
+    """The steps of each stage: `joint`, all parts; `apart`, with T, M, E_txt and D_txt at rest; `chain`, with
+    D_spch alone, where the speech chain is on (DECISIONS.md 38, 43). The last ones may be empty."""
+    optim, alignment, joint = experiment.optim, experiment.alignment, joint_steps(experiment.optim)
+    chain = joint + round(alignment.chain_start * (optim.steps - joint)) if alignment.chain else optim.steps
+    return {"joint": range(joint), "apart": range(joint, chain), "chain": range(chain, optim.steps)}
+
+
+def learning(experiment: Experiment, stage: str) -> tuple[str, ...]:
+    """The parts that learn in a stage after the first, in which all do."""
+    if stage == "chain":
+        return ("speech_decoder",)
     decoders = ("image_decoder", "speech_decoder")
     return (*decoders, "image_encoder", "speech_encoder") if experiment.alignment.follow else decoders
 
@@ -42,10 +52,13 @@ def learning_rate(optim: Optim, step: int, steps: int) -> float:
 
 
 def set_rates(optimisers: Sequence[Optimizer], optim: Optim, step: int) -> None:
-    """Each group learns for `steps`, at a rate `relative` to `optim.rate`, and then rests."""
+    """Each group learns in its `spans`, at a rate relative to `optim.rate` in each, and then rests."""
     for group in (group for optimiser in optimisers for group in optimiser.param_groups):
-        learns = step < group["steps"]
-        group["lr"] = group["relative"] * learning_rate(optim, step, group["steps"]) if learns else 0.0
+        group["lr"] = sum(
+            relative * learning_rate(optim, step - span.start, len(span))
+            for span, relative in group["spans"]
+            if step in span
+        )  # an empty sum is rest
 
 
 def precision(optim: Optim) -> str:
@@ -59,7 +72,7 @@ def precision(optim: Optim) -> str:
 
 def make_optimisers(model: nn.Module, experiment: Experiment) -> list[Optimizer]:
     """Adam, and Muon where `optim.kind` asks for it; `set_rates` sets their rates at each step."""
-    optim, joint, last = experiment.optim, joint_steps(experiment.optim), last_parts(experiment)
+    optim, plan = experiment.optim, stages(experiment)
     # Adam moves every entry of the key convolution by about the rate at once, and a key sums over all of
     # them: at the full rate the attention is one-hot, and dead, within some fifty steps.
     relative = {"classifier": experiment.adversarial.classifier_rate}
@@ -70,12 +83,16 @@ def make_optimisers(model: nn.Module, experiment: Experiment) -> list[Optimizer]
         """What one of the two moves, part by part."""
         found = []
         for part, module in model.named_children():
-            steps, by_muon = (optim.steps, optim.muon_last_rate) if part in last else (joint, optim.muon_rate)
+            last = part in learning(experiment, "apart")
+            by_muon = optim.muon_last_rate if last else optim.muon_rate
             rate = relative.get(part, 1.0) * (by_muon if muon else 1.0)
             named = module.named_parameters(prefix=part)
             own = [p for name, p in named if (optim.kind == "muon" and _is_hidden_matrix(name, p)) == muon]
             if own:
-                found.append({"params": own, "steps": steps, "relative": rate})
+                spans = [(range(plan["apart" if last else "joint"].stop), rate)]
+                if part in learning(experiment, "chain"):
+                    spans.append((plan["chain"], rate * experiment.alignment.chain_rate))
+                found.append({"params": own, "spans": spans})
         return found
 
     optimisers: list[Optimizer] = [torch.optim.Adam(groups(muon=False), lr=optim.rate, fused=True)]

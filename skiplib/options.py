@@ -119,6 +119,9 @@ class Alignment(Frozen):
     contrastive_weight: float = 0.1
     temperature: float = 0.1
     gap_noise: float = Field(0.0, ge=0)  # largest share of A's modality gap that D_spch hears once T rests
+    chain: float = Field(0.0, ge=0)  # weight of the speech chain, which closes the second stage
+    chain_start: float = Field(0.75, ge=0, le=1)  # share of the second stage that goes before it
+    chain_rate: float = 0.4  # learning rate that it starts with, relative to the peak
     follow: bool = False  # once T rests, E_img and E_spch go on, by the distance of their u to the text's
 
 

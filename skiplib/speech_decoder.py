@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from skiplib.config import Experiment
@@ -112,15 +112,33 @@ class SpeechDecoder(nn.Module):
         frames, stop, _ = self._step(before, u, slots, mask, self._state(u))
         return frames.unflatten(-1, (self.chunk, self.mels)).flatten(1, 2), stop
 
-    def unrolled(self, u: Float[Tensor, "batch latent"], steps: int) -> Float[Tensor, "batch time mel"]:
-        """`steps` chunks, each with the last own frame before it, and gradients through all of them."""
-        state, before = self._state(u), u.new_zeros(len(u), 1, self.mels)
-        out: list[Tensor] = []
+    def unrolled(
+        self,
+        u: Float[Tensor, "batch latent"],
+        steps: int,
+        slots: Float[Tensor, "batch slots width"] | None = None,
+        mask: Tensor | None = None,
+    ) -> tuple[Float[Tensor, "batch time mel"], Int[Tensor, " batch"]]:
+        """At most `steps` chunks as `generate` says them, with gradients, and how many frames each row has.
+
+        The frames before are its own, but no gradient passes through them: through fifty of them it explodes.
+        """
+        training, state = self.prenet.training, self._state(u)
+        before, out, stops = u.new_zeros(len(u), 1, self.mels), [], []
+        ended = torch.zeros(len(u), dtype=torch.bool, device=u.device)
+        self.prenet.eval()
         for _ in range(steps):
-            frames, _, state = self._step(before, u, None, None, state)
+            frames, stop, state = self._step(before, u, slots, mask, state)
             out.append(frames.unflatten(-1, (self.chunk, self.mels))[:, 0])
-            before = out[-1][:, -1:]
-        return torch.cat(out, dim=1)
+            stops.append(stop[:, 0] > 0)
+            before = out[-1][:, -1:].detach().clamp(0, 1)
+            ended = ended | stops[-1]
+            if self.stop_by_token and ended.all():
+                break
+        self.prenet.train(training)
+        first = torch.stack(stops, dim=1).int().argmax(1) + 1
+        lengths = torch.where(ended, first, len(out)) * self.chunk
+        return torch.cat(out, dim=1), lengths
 
     @torch.inference_mode()
     def generate(

@@ -21,13 +21,14 @@ def build(experiment: Experiment) -> System:
 
 
 def step_loss(
-    system: System, a: BatchA, b: BatchB, progress: float = 1.0, last: bool = False
+    system: System, a: BatchA, b: BatchB, progress: float = 1.0, stage: str = "joint"
 ) -> tuple[Float[Tensor, ""], dict[str, float]]:
-    """The loss of one step and its terms by name; `progress` and `last` as `training` counts them.
+    """The loss of one step in a stage (`optimisers.stages`) and its terms by name.
 
-    A joint step of SkipNet with the share `progress` of them done, or one of its `last` parts alone; a
-    baseline has one stage.
+    `progress` is the share of the joint steps that are done. A baseline has one stage.
     """
     if not isinstance(system, SkipNet):
         return system.loss(a, b)
-    return finishing(system, a, b) if last else objective(system, a, b, progress)
+    if stage == "joint":
+        return objective(system, a, b, progress)
+    return finishing(system, a, b, stage == "chain")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import string
 import unicodedata
 from collections.abc import Sequence
@@ -52,6 +53,11 @@ def encode_batch(sentences: Sequence[str]) -> tuple[Int[Tensor, "batch time"], I
     rows = [torch.tensor(encode(s)) for s in sentences]
     lengths = torch.tensor([len(r) for r in rows])
     return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=PAD_ID), lengths
+
+
+def words(sentence: str) -> list[str]:
+    """The words of a sentence in lower case, without punctuation."""
+    return re.findall(r"[a-z']+", sentence.lower())
 
 
 def decode(ids: Sequence[int]) -> str:

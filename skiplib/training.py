@@ -23,7 +23,7 @@ from skiplib.batches import Batches
 from skiplib.config import Experiment
 from skiplib.errors import CheckpointError, TrainingError
 from skiplib.objective import BatchA, BatchB
-from skiplib.optimisers import joint_steps, last_parts, learning_rate, make_optimisers, precision, set_rates
+from skiplib.optimisers import learning, learning_rate, make_optimisers, precision, set_rates, stages
 from skiplib.prepare import Prepared
 from skiplib.systems import System, build, step_loss
 
@@ -40,8 +40,8 @@ class Step(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, a: BatchA, b: BatchB, progress: float, last: bool) -> tuple[Tensor, dict[str, float]]:
-        return step_loss(self.model, a, b, progress, last)
+    def forward(self, a: BatchA, b: BatchB, progress: float, stage: str) -> tuple[Tensor, dict[str, float]]:
+        return step_loss(self.model, a, b, progress, stage)
 
 
 def train(experiment: Experiment, prepared: Prepared, folder: Path) -> tuple[System, float]:
@@ -63,7 +63,7 @@ def train(experiment: Experiment, prepared: Prepared, folder: Path) -> tuple[Sys
     step_module, *wrapped = fabric.setup(Step(model), *optimisers)
     start, seconds = _resume(folder, experiment, model, optimisers)
     batches = Batches(prepared, experiment)
-    steps, joint = experiment.optim.steps, joint_steps(experiment.optim)
+    steps, joint = experiment.optim.steps, len(stages(experiment)["joint"])
     # Clipped each for itself: the large gradients of one, C above all, must not shrink those of another.
     parts = [list(part.parameters()) for part in model.children()]
 
@@ -75,12 +75,12 @@ def train(experiment: Experiment, prepared: Prepared, folder: Path) -> tuple[Sys
 
     begun = saved = time.monotonic()
     model.train()
-    for step, bar in _watched(start, joint, steps, experiment.variant):
+    for step, stage, bar in _watched(start, experiment):
         a, b = batches(step, fabric.device)
         set_rates(optimisers, experiment.optim, step)
-        if step == max(start, joint):
-            _rest(model)
-        total, terms = step_module(a, b, min(1.0, step / joint), last=step >= joint)
+        if stage != "joint" and step == max(start, stages(experiment)[stage].start):
+            _rest(model, learning(experiment, stage))
+        total, terms = step_module(a, b, min(1.0, step / joint), stage=stage)
         if not torch.isfinite(total):
             raise TrainingError(f"the loss is {total.item()} at step {step} of {experiment.variant}: {terms}")
         model.zero_grad()
@@ -107,23 +107,21 @@ def read_log(folder: Path) -> pd.DataFrame:
     return pd.read_json(folder / LOG, lines=True)
 
 
-def _watched(start: int, joint: int, steps: int, name: str) -> Iterator[tuple[int, tqdm]]:
-    """The steps left to do, with a bar for each stage: a step of the second takes half the time."""
-    stages = [(0, joint, name)] + [(joint, steps, f"{name}, T and M at rest")] * (joint < steps)
-    for first, last, title in stages:
-        begin = max(first, start)
-        if begin < last:
-            bar = tqdm(
-                range(begin, last), initial=begin - first, total=last - first, desc=title, mininterval=2
-            )
+def _watched(start: int, experiment: Experiment) -> Iterator[tuple[int, str, tqdm]]:
+    """The steps left to do and their stage, with a bar for each stage: their steps take different times."""
+    for stage, steps in stages(experiment).items():
+        left = range(max(steps.start, start), steps.stop)
+        if left:
+            title, done = f"{experiment.variant}, {stage}", left.start - steps.start
+            bar = tqdm(left, initial=done, total=len(steps), desc=title, mininterval=2)
             for step in bar:
-                yield step, bar
+                yield step, stage, bar
 
 
-def _rest(model: System) -> None:
-    """All but the last parts as they are when used: batch norms stand still, nothing has a gradient."""
+def _rest(model: System, learns: Sequence[str]) -> None:
+    """All but some parts as they are when used: batch norms stand still, nothing has a gradient."""
     model.eval().requires_grad_(False)
-    for name in last_parts(model.experiment):
+    for name in learns:
         model.get_submodule(name).train().requires_grad_(True)
 
 

@@ -1,10 +1,12 @@
+import numpy as np
 import pytest
 import torch
 
 from skiplib.config import VARIANTS, experiment
 from skiplib.model import SkipNet
-from skiplib.objective import finishing, objective
+from skiplib.objective import CHAIN_STEPS, finishing, objective, speech_chain
 from skiplib.systems import build, step_loss
+from skiplib.text import PAD_ID, encode_batch
 
 SWITCHES = [
     {"memory.layout": "code"},
@@ -141,6 +143,30 @@ def test_what_the_speech_decoder_attends_over_moves_with_u(attend, batch, monkey
         expected = (text_b.slots + (u - text_b.u)[:, None])[text_b.mask]
         slots = slots[:, :steps][text_b.mask]
     assert torch.allclose(slots, expected, atol=1e-3)
+
+
+def test_the_chain_reads_back_what_is_said_of_images_that_b_has_words_for(batch, monkeypatch):
+    a, _ = batch
+    model = SkipNet(experiment("ours_aligned", "smoke")).eval().requires_grad_(False)
+    model.speech_decoder.requires_grad_(True)
+    sentences = ["a star", "a purple star", "a red circle", ""]
+    ids, _ = encode_batch([sentence or "x" for sentence in sentences])
+    ids[3] = PAD_ID
+    monkeypatch.setattr(model.text_decoder, "generate", lambda u: ids[: len(u)])
+    code = model.bottleneck({"image": model.image_encoder(a.image[:4])})["image"]
+    loss = speech_chain(model, code, {"a", "star", "red", "circle"})
+    loss.backward()
+    assert all(
+        p.grad is not None for name, p in model.speech_decoder.named_parameters() if "stop" not in name
+    )
+    with torch.no_grad():
+        kept = code[np.array([0, 2])]
+        mel, lengths = model.speech_decoder.unrolled(kept.u, CHAIN_STEPS)
+        read = model.bottleneck({"speech": model.speech_encoder(mel, lengths)})["speech"].u
+        scores = model.text_decoder(read, ids[[0, 2]]).log_softmax(-1)
+        terms = [-scores[i, t, s] for i, n in ((0, 7), (1, 13)) for t, s in enumerate(ids[[0, 2]][i, :n])]
+    assert torch.isclose(loss, torch.stack(terms).mean(), rtol=1e-3)
+    assert not speech_chain(model, code, {"star"}).requires_grad  # nothing that B could say
 
 
 def test_encoders_follow_the_code_of_the_text_and_the_text_does_not_move(batch):

@@ -8,7 +8,7 @@ from skiplib import checkpoints, systems, training
 from skiplib.config import Optim, experiment
 from skiplib.errors import ConfigError, TrainingError
 from skiplib.model import SkipNet
-from skiplib.optimisers import joint_steps, last_parts, learning_rate, make_optimisers, set_rates
+from skiplib.optimisers import learning, learning_rate, make_optimisers, set_rates, stages
 from skiplib.training import FINAL, LOG, RESUME, train
 
 
@@ -51,7 +51,7 @@ def test_an_interrupted_run_ends_as_if_it_had_not_been(stage, good, prepared, tm
         train(tiny, prepared, tmp_path / "cut")
     assert (tmp_path / "cut" / RESUME).exists() and not (tmp_path / "cut" / FINAL).exists()
     resumed, _ = train(tiny, prepared, tmp_path / "cut")
-    joint = joint_steps(tiny.optim)
+    joint = len(stages(tiny)["joint"])
     # the step that was cut is done again, those before it are not
     assert len(calls) == 1 + {"objective": joint, "finishing": tiny.optim.steps - joint}[stage]
     for (name, a), b in zip(whole.state_dict().items(), resumed.state_dict().values(), strict=True):
@@ -78,9 +78,27 @@ def test_the_bottleneck_rests_while_the_last_parts_go_on(variant, prepared, tmp_
         train(half, prepared, tmp_path / "again")
     for name, value in model.state_dict().items():
         moved = not torch.equal(value, seen[name])
-        rests = not name.startswith(last_parts(half)) or "project_cell" in name  # read by attend=sequence
+        rests = not name.startswith(learning(half, "apart")) or "project_cell" in name  # for attend=sequence
         assert moved != rests or name.endswith("num_batches_tracked"), name
-    assert {"image_encoder", "speech_encoder"} <= set(last_parts(half)) or variant == "ours"
+    assert {"image_encoder", "speech_encoder"} <= set(learning(half, "apart")) or variant == "ours"
+
+
+def test_the_speech_chain_moves_the_speech_decoder_alone(prepared, folder, monkeypatch):
+    some = experiment("ours_aligned", "smoke", overlay={"optim.steps": 10, "alignment.chain_start": 0.5})
+    assert [len(steps) for steps in stages(some).values()] == [8, 1, 1]
+    monkeypatch.setattr(training, "LOG_STEPS", 1)
+    seen, real = {}, systems.finishing
+
+    def watch(model, a, b, chained):
+        seen.update({name: p.clone() for name, p in model.state_dict().items()} if chained else {})
+        return real(model, a, b, chained)
+
+    monkeypatch.setattr(systems, "finishing", watch)
+    model, _ = train(some, prepared, folder)
+    log = training.read_log(folder)
+    assert log["chain"].notna().tolist() == [False] * 9 + [True] and log["image"].isna().iloc[-1]
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, seen[name]) != name.startswith("speech_decoder"), name
 
 
 def test_a_damaged_or_foreign_checkpoint_is_not_used(prepared, folder, smoke, model):
@@ -130,12 +148,16 @@ def test_each_part_learns_at_its_own_rate_for_its_own_steps():
         groups = [group for optimiser in optimisers for group in optimiser.param_groups]
         return {names[id(p)]: group["lr"] / optim.rate for group in groups for p in group["params"]}
 
-    first, last = rates(0), rates(joint_steps(optim))
+    plan = stages(some)
+    first, apart, chain = (rates(plan[stage].start) for stage in plan)
     assert math.isclose(first["text_decoder.lstm.weight_hh_l0"], optim.muon_rate)
     assert math.isclose(first["speech_decoder.prenet.0.weight"], optim.muon_last_rate)
     assert math.isclose(first["memory.memory"], some.memory.rate)
-    learns = {name for name in names.values() if name.startswith(last_parts(some))}
-    assert {name for name, rate in last.items() if rate} == learns
+    for stage, last in (("apart", apart), ("chain", chain)):
+        learns = {name for name in names.values() if name.startswith(learning(some, stage))}
+        assert {name for name, rate in last.items() if rate} == learns
+    prenet = "speech_decoder.prenet.0.weight"
+    assert math.isclose(chain[prenet], some.alignment.chain_rate * first[prenet])
 
 
 @pytest.mark.parametrize("schedule", ["noam", "cosine", "constant"])

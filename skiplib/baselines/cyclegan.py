@@ -44,8 +44,8 @@ class CycleGAN(nn.Module):
         """Cycle, stop and least-squares adversarial terms (Mao et al. 2017), each reaching its own side."""
         chunk, time = self.experiment.speech_decoder.chunk, b.mel.shape[1]
         frames = valid(b.lengths, time)
-        said = self.speech_decoder.unrolled(self.image_coder(a.image), -(-time // chunk))
-        said = said[:, :time] * frames[..., None]
+        said, _ = self.speech_decoder.unrolled(self.image_coder(a.image), -(-time // chunk))
+        said = nn.functional.pad(said, (0, 0, 0, time))[:, :time] * frames[..., None]
         shown = self.image_decoder(self.speech_coder(b.mel, b.lengths))
         image = self.image_decoder(self.speech_coder(said, b.lengths))
         mel, stop = self.speech_decoder(self.image_coder(shown), b.mel)
