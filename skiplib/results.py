@@ -68,7 +68,8 @@ def _measured(chosen: Sequence[Record], system: str, metric: str) -> tuple[float
     summary = records.summary([r for r in chosen if r.system == system], [metric])
     if summary.empty:
         return float("nan"), float("nan"), float("nan"), 0
-    return tuple(summary.iloc[0][["mean", "low", "high", "seeds"]])
+    row = summary.iloc[0]
+    return float(row["mean"]), float(row["low"]), float(row["high"]), int(row["seeds"])
 
 
 def _order(

@@ -9,10 +9,12 @@ import pytest
 import torch
 
 from skiplib import config
+from skiplib.baselines import cyclegan
 from skiplib.baselines.cyclegan import CycleGAN
 from skiplib.baselines.piecewise import Piecewise
 from skiplib.config import experiment
 from skiplib.errors import ConfigError
+from skiplib.objective import added
 from skiplib.optimisers import make_optimisers, set_rates
 from skiplib.systems import NETWORKS, build
 from skiplib.training import train
@@ -23,7 +25,7 @@ Batch = tuple[Any, Any]
 def fit(variant: str, batch: Batch, steps: int) -> tuple[Any, dict[str, float], dict[str, float]]:
     """A system trained on one batch, with its terms at the first step and at the last."""
     torch.manual_seed(0)
-    overlay = {"optim.steps": steps, "optim.rate": 0.003}
+    overlay = {"optim.steps": steps, "optim.rate": 0.003, "optim.muon_rate": 7.0}
     some = experiment(variant, "smoke", overlay=overlay)
     system = build(some).train()
     optimisers = make_optimisers(system, some)
@@ -47,8 +49,8 @@ def test_every_baseline_has_a_network() -> None:
 
 def test_piecewise_can_learn_a_few_pairs_by_heart(batch: Batch) -> None:
     a, _ = batch
-    system, _, terms = fit("piecewise", batch, 150)
-    assert terms["image_to_text"] < 0.05 and terms["speech"] / system.experiment.loss.speech < 0.06
+    system, first, terms = fit("piecewise", batch, 200)
+    assert terms["image_to_text"] < 0.05 and terms["speech"] < 0.4 * first["speech"]
     pixels = ((a.image + 1) * 127.5).round().to(torch.uint8)
     written = system.translate(pixels, "image", "text")
     assert len(set(written)) > len(pixels) / 2
@@ -83,18 +85,16 @@ def test_cyclegan_can_learn_a_few_cycles_by_heart(batch: Batch) -> None:
     assert 0 < terms["image_discriminator"] < 1 and 0 < terms["speech_discriminator"] < 1
 
 
-def test_each_adversarial_term_reaches_its_own_side(batch: Batch) -> None:
+def test_each_adversarial_term_reaches_its_own_side(batch: Batch, monkeypatch: pytest.MonkeyPatch) -> None:
     system = build(experiment("cyclegan", "smoke"))
     seen: dict[str, torch.Tensor] = {}
-    original = system.loss.__globals__["added"]
 
     def keep(terms: dict[str, torch.Tensor], watched: dict[str, torch.Tensor]) -> Any:
         seen.update(terms)
-        return original(terms, watched)
+        return added(terms, watched)
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(system.loss.__globals__, "added", keep)
-        system.loss(*batch)
+    monkeypatch.setattr(cyclegan, "added", keep)
+    system.loss(*batch)
     for name, other in (("image", "speech"), ("speech", "image")):
         for kind in ("adversarial", "discriminator"):
             system.zero_grad()
