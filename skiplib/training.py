@@ -80,6 +80,11 @@ def train(experiment: Experiment, prepared: Prepared, folder: Path) -> tuple[Sys
         set_rates(optimisers, experiment.optim, step)
         if stage != "joint" and step == max(start, stages(experiment)[stage].start):
             _rest(model, learning(experiment, stage))
+        if stage == "chain" and step == stages(experiment)[stage].start:
+            # Adam's second moments are those of small gradients: under larger ones its steps are too long.
+            for optimiser in optimisers:
+                for parameter in model.speech_decoder.parameters():
+                    optimiser.state.pop(parameter, None)
         total, terms = step_module(a, b, min(1.0, step / joint), stage=stage)
         if not torch.isfinite(total):
             raise TrainingError(f"the loss is {total.item()} at step {step} of {experiment.variant}: {terms}")

@@ -84,7 +84,8 @@ def test_the_bottleneck_rests_while_the_last_parts_go_on(variant, prepared, tmp_
 
 
 def test_the_speech_chain_moves_the_speech_decoder_alone(prepared, folder, monkeypatch):
-    some = experiment("ours_aligned", "smoke", overlay={"optim.steps": 10, "alignment.chain_start": 0.5})
+    overlay = {"optim.steps": 10, "alignment.chain": 0.3, "alignment.chain_start": 0.5}
+    some = experiment("ours_aligned", "smoke", overlay=overlay)
     assert [len(steps) for steps in stages(some).values()] == [8, 1, 1]
     monkeypatch.setattr(training, "LOG_STEPS", 1)
     seen, real = {}, systems.finishing
@@ -138,7 +139,8 @@ def test_muon_moves_hidden_matrices_and_adam_the_rest():
 
 
 def test_each_part_learns_at_its_own_rate_for_its_own_steps():
-    some = experiment("ours_aligned", "smoke", overlay={"optim.schedule": "constant"})
+    overlay = {"optim.schedule": "constant", "alignment.chain": 0.3}
+    some = experiment("ours_aligned", "smoke", overlay=overlay)
     model, optim = SkipNet(some), some.optim
     optimisers = make_optimisers(model, some)
     names = {id(parameter): name for name, parameter in model.named_parameters()}
