@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from skiplib.config import Experiment, Optim
+from skiplib.muon import Muon32
 
 # Muon is for matrices between hidden layers (Jordan et al. 2024); M's rate and C's are tuned for Adam, and
 # D_img is all filters but for its first map.
@@ -97,8 +98,9 @@ def make_optimisers(model: nn.Module, experiment: Experiment) -> list[Optimizer]
 
     optimisers: list[Optimizer] = [torch.optim.Adam(groups(muon=False), lr=optim.rate, fused=True)]
     if optim.kind == "muon":
+        muon = torch.optim.Muon if precision(optim) == "bf16-mixed" else Muon32
         optimisers.append(
-            torch.optim.Muon(groups(muon=True), lr=optim.rate, weight_decay=0.0, ns_steps=NEWTON_SCHULZ_STEPS)
+            muon(groups(muon=True), lr=optim.rate, weight_decay=0.0, ns_steps=NEWTON_SCHULZ_STEPS)
         )
     return optimisers
 

@@ -8,6 +8,7 @@ from skiplib import checkpoints, systems, training
 from skiplib.config import Optim, experiment
 from skiplib.errors import ConfigError, TrainingError
 from skiplib.model import SkipNet
+from skiplib.muon import Muon32
 from skiplib.optimisers import learning, learning_rate, make_optimisers, set_rates, stages
 from skiplib.training import FINAL, LOG, RESUME, train
 
@@ -136,6 +137,24 @@ def test_muon_moves_hidden_matrices_and_adam_the_rest():
     assert {"speech_decoder.decoder_rnn.layers.0.weight_hh_l0", "transformer.enter.weight"} <= muon
     assert {"memory.memory", "text_decoder.embedding.weight", "speech_decoder.frames.weight"} <= adam
     assert not any("bias" in name or "classifier" in name or "norm" in name for name in muon)
+
+
+@pytest.mark.parametrize("shape", [(6, 4), (4, 6)])
+def test_muon_in_float32_is_muon(shape):
+    torch.manual_seed(0)
+    start, gradients = torch.randn(shape), torch.randn(3, *shape)
+    ends = []
+    for kind in (torch.optim.Muon, Muon32):
+        matrix, rests = (torch.nn.Parameter(start.clone()) for _ in range(2))
+        optimiser = kind([matrix, rests], lr=0.1, weight_decay=0.1)
+        for gradient in gradients:
+            matrix.grad = gradient.clone()
+            optimiser.step()
+        assert torch.equal(rests, start)
+        ends.append((matrix.detach(), optimiser.state_dict()["state"][0]["momentum_buffer"]))
+    (theirs, buffer), (ours, same) = ends
+    assert torch.allclose(theirs, ours, atol=0.01) and not torch.allclose(start, ours, atol=0.1)
+    assert torch.allclose(buffer, same)
 
 
 def test_each_part_learns_at_its_own_rate_for_its_own_steps():
