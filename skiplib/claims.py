@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from skiplib.derived import derived
 from skiplib.paper import CLAIMS, Claim, Comparison
 from skiplib.records import Record
 from skiplib.scores import ItemScores, Scores, paired_bootstrap
@@ -22,18 +21,15 @@ FAMILIES = ("ours", "ours_aligned")
 COLUMNS = ["claim", "section", "family", "verdict", "evidence", "text"]
 
 
-def verdicts(
-    records: Sequence[Record],
-    claims: Sequence[Claim] = CLAIMS,
-    scale: str = "demo",
-    corpus: str = "skipworld",
-) -> pd.DataFrame:
-    """A row a claim and family: once for the objective as printed, once with the pair loss."""
-    chosen = [derived(r) for r in records if (r.corpus, r.scale, r.overlay) == (corpus, scale, {})]
+def verdicts(records: Sequence[Record], claims: Sequence[Claim] = CLAIMS) -> pd.DataFrame:
+    """A row a claim and family: once for the objective as printed, once with the pair loss.
+
+    The records are those of `derived.chosen`.
+    """
     rows = []
     for claim in claims:
         for family in FAMILIES if claim.needs else ("",):
-            verdict, evidence = judged(claim, family, chosen)
+            verdict, evidence = judged(claim, family, records)
             rows.append((claim.name, claim.section, family, verdict, evidence, claim.text))
     return pd.DataFrame(rows, columns=COLUMNS)
 
@@ -73,13 +69,14 @@ def judged(claim: Claim, family: str, records: Sequence[Record]) -> tuple[str, s
     """The verdict of a claim, the worst of what it needs, and the differences behind it."""
     if not claim.needs:
         return UNTESTED, ""
-    found = [_held(need, family, records) for need in claim.needs]
+    found = [held(need, family, records) for need in claim.needs]
     each = [verdict for verdict, _ in found]
     verdict = next((v for v in (NOT_SUPPORTED, UNDECIDED) if v in each), SUPPORTED)
     return verdict, "; ".join(words for _, words in found)
 
 
-def _held(need: Comparison, family: str, records: Sequence[Record]) -> tuple[str, str]:
+def held(need: Comparison, family: str, records: Sequence[Record]) -> tuple[str, str]:
+    """The verdict of one comparison in a family of systems, and the difference with its interval in words."""
     system, other = member(need.system, family), member(need.other, family)
     words = f"{need.metric} of {system} - {need.than or other}"
     result = compare(records, need.metric, system, other, need.than)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from skiplib import metrics
@@ -12,6 +14,11 @@ from skiplib.records import Metric, Record, measured
 from skiplib.scores import ItemScores, Scores
 
 SPEAKABLE = ("i2s_content_accuracy", "i2s_fact_f1", "i2s_wer", "i2s_i2t_agreement")
+
+
+def chosen(found: Sequence[Record], scale: str = "demo", corpus: str = "skipworld") -> list[Record]:
+    """The records of one corpus and scale, each system by its own defaults, with what follows from each."""
+    return [derived(r) for r in found if (r.corpus, r.scale, r.overlay) == (corpus, scale, {})]
 
 
 def derived(record: Record) -> Record:
@@ -38,7 +45,7 @@ def derived(record: Record) -> Record:
     for name, score in scores.items():
         found[name], items[name] = measured(score)
     if heard:
-        words = {word for text in heard for word in normalise(text).split()}
+        words = metrics.different_words(heard)
         found["i2s_unique_words"] = Metric(value=len(words), n=1)
         if record.corpus == "skipworld":
             said = words.intersection(vocabularies(_world(record)).a)

@@ -82,6 +82,11 @@ def nearest_wer(references: Sequence[Sequence[str]], hypotheses: Sequence[str]) 
     return _scores(best)
 
 
+def different_words(texts: Iterable[str]) -> set[str]:
+    """The words that occur in `texts` at all."""
+    return {word for text in texts for word in normalise(text).split()}
+
+
 def content_accuracy(truths: Sequence[Facts], hypotheses: Sequence[Facts]) -> ItemScores:
     """Content concepts that belong, as multisets, over the larger number of the two.
 

@@ -157,7 +157,7 @@ def speech_chain(model: SkipNet, image: Code, words: Collection[str]) -> Float[T
     if not kept:
         return image.u.new_zeros(())
     image, ids = image[np.array(kept)], ids[kept]
-    mel, lengths = model.speech_decoder.unrolled(image.u, CHAIN_STEPS, image.slots, image.mask)
+    mel, lengths = model.speech_decoder.unrolled(image.u, image.slots, image.mask, CHAIN_STEPS)
     read = model.bottleneck({"speech": model.speech_encoder(mel, lengths)})["speech"].u
     ended = ids == text.END_ID
     characters = ended.int().cumsum(1) - ended.int() == 0  # the end symbol included

@@ -18,15 +18,11 @@ ADAM_S_OWN = ("embedding.", "score.", "frames.", "stop.", "memory.", "classifier
 NEWTON_SCHULZ_STEPS = 3
 
 
-def joint_steps(optim: Optim) -> int:
-    """How many steps the whole network learns; then some go on alone (DECISIONS.md 38)."""
-    return max(1, round(optim.joint * optim.steps))
-
-
 def stages(experiment: Experiment) -> dict[str, range]:
     """The steps of each stage: `joint`, all parts; `apart`, with T, M, E_txt and D_txt at rest; `chain`, with
     D_spch alone, where the speech chain is on (DECISIONS.md 38, 43). The last ones may be empty."""
-    optim, alignment, joint = experiment.optim, experiment.alignment, joint_steps(experiment.optim)
+    optim, alignment = experiment.optim, experiment.alignment
+    joint = max(1, round(optim.joint * optim.steps))
     chain = joint + round(alignment.chain_start * (optim.steps - joint)) if alignment.chain else optim.steps
     return {"joint": range(joint), "apart": range(joint, chain), "chain": range(chain, optim.steps)}
 

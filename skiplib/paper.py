@@ -1,7 +1,7 @@
 """What the paper reports and claims (sections 4.1 and 4.2), in a record's units: rates of 1, BLEU 0-100.
 
 Its Table 1 has a column of WER that cannot be an error rate against captions: it lies below the paper's own
-text-to-speech WER by the same recogniser. `TABLE_1_WER` keeps it apart, beside no metric.
+text-to-speech WER by the same recogniser. It stands beside no metric, and so not here.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ _TABLE_1 = {
 TABLE_1 = {
     system: {f"i2s_bleu{n}": value for n, value in enumerate(row, 1)} for system, row in _TABLE_1.items()
 }
-TABLE_1_WER = {"cyclegan": 0.121, "piecewise": 0.041, "ours": 0.039}
 TABLE_3 = {"ours": {"s2t_wer": 0.0388, "t2s_wer": 0.105}}
 TABLE_4 = {
     "no_M": {"i2t_bleu1": 65.2, "s2t_wer": 0.0699},

@@ -13,7 +13,7 @@ import pandas as pd
 from skiplib import records
 from skiplib.bars import BARS, scoreboard
 from skiplib.config import RECORDS_DIR, ROOT
-from skiplib.derived import derived
+from skiplib.derived import chosen
 from skiplib.records import Record
 
 START, END = "<!-- results: python -m skiplib.readme -->", "<!-- end of results -->"
@@ -22,15 +22,17 @@ STATED = ("ceiling_wer", "ceiling_bleu1", "i2s_zero_shot_accuracy", "i2s_shared_
 STATED += ("i2s_content_accuracy_speakable", "i2s_fact_f1_speakable", "memory_entropy")
 
 
-def results(found: Sequence[Record], scale: str = "demo", corpus: str = "skipworld") -> str:
-    """A Markdown table: each metric with a bar, mean and 95% interval of each system that has a record."""
-    chosen = [derived(r) for r in found if (r.corpus, r.scale, r.overlay) == (corpus, scale, {})]
-    shown = [name for name in SYSTEMS if any(r.system == name for r in chosen)]
+def results(runs: Sequence[Record]) -> str:
+    """A Markdown table: each metric with a bar, mean and 95% interval of each system that has a record.
+
+    The records are those of `derived.chosen`.
+    """
+    shown = [name for name in SYSTEMS if any(r.system == name for r in runs)]
     if not shown:
         return "No record is committed yet.\n"
     metrics = [*dict.fromkeys([bar.metric for bar in BARS] + list(STATED))]
-    chosen = [r for r in chosen if r.system in shown or r.system == "aligned_no_Ladv"]
-    summary = records.summary(chosen, metrics)
+    needed = [r for r in runs if r.system in shown or r.system == "aligned_no_Ladv"]
+    summary = records.summary(needed, metrics)
     boards = {name: scoreboard(summary, name) for name in shown}
     heads = [f"`{name}`, seeds: {int(summary[summary['system'] == name]['seeds'].max())}" for name in shown]
     lines = ["| metric | " + " | ".join([*heads, "bar", "met by `ours_aligned`"]) + " |"]
@@ -58,7 +60,8 @@ def _cell(row: pd.Series) -> str:
 
 def main(path: Path = ROOT / "README.md") -> None:
     """Write the table into the README."""
-    path.write_text(updated(path.read_text(encoding="utf-8"), results(records.read_records(RECORDS_DIR))))
+    table = results(chosen(records.read_records(RECORDS_DIR)))
+    path.write_text(updated(path.read_text(encoding="utf-8"), table), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -115,30 +115,35 @@ class SpeechDecoder(nn.Module):
     def unrolled(
         self,
         u: Float[Tensor, "batch latent"],
-        steps: int,
         slots: Float[Tensor, "batch slots width"] | None = None,
         mask: Tensor | None = None,
+        steps: int | None = None,
     ) -> tuple[Float[Tensor, "batch time mel"], Int[Tensor, " batch"]]:
-        """At most `steps` chunks as `generate` says them, with gradients, and how many frames each row has.
+        """Free speech of at most `steps` chunks (of 12.5 s), with gradients, and each row's number of frames.
 
-        The frames before are its own, but no gradient passes through them: through fifty of them it explodes.
+        A row ends by its stop token, or by a long silence. The frames before are the decoder's own, but no
+        gradient passes through them: through fifty of them it explodes.
         """
         training, state = self.prenet.training, self._state(u)
-        before, out, stops = u.new_zeros(len(u), 1, self.mels), [], []
-        ended = torch.zeros(len(u), dtype=torch.bool, device=u.device)
         self.prenet.eval()
-        for _ in range(steps):
+        before, out = u.new_zeros(len(u), 1, self.mels), []
+        lengths = torch.zeros(len(u), dtype=torch.long, device=u.device)
+        quiet = torch.zeros_like(lengths)
+        for step in range(1, (steps or MAX_FRAMES // self.chunk) + 1):
             frames, stop, state = self._step(before, u, slots, mask, state)
             out.append(frames.unflatten(-1, (self.chunk, self.mels))[:, 0])
-            stops.append(stop[:, 0] > 0)
-            before = out[-1][:, -1:].detach().clamp(0, 1)
-            ended = ended | stops[-1]
-            if self.stop_by_token and ended.all():
+            said = out[-1].detach().clamp(0, 1)
+            before = said[:, -1:]
+            if self.stop_by_token:
+                ends = stop[:, 0] > 0
+            else:
+                quiet = torch.where(said.amax((1, 2)) < SILENT_LEVEL, quiet + 1, torch.zeros_like(quiet))
+                ends = quiet >= SILENT_CHUNKS
+            lengths = torch.where(ends & (lengths == 0), step * self.chunk, lengths)
+            if lengths.all():
                 break
         self.prenet.train(training)
-        first = torch.stack(stops, dim=1).int().argmax(1) + 1
-        lengths = torch.where(ended, first, len(out)) * self.chunk
-        return torch.cat(out, dim=1), lengths
+        return torch.cat(out, dim=1), torch.where(lengths == 0, len(out) * self.chunk, lengths)
 
     @torch.inference_mode()
     def generate(
@@ -148,26 +153,8 @@ class SpeechDecoder(nn.Module):
         mask: Tensor | None = None,
     ) -> list[Float[Tensor, "_ mel"]]:
         """One mel-spectrogram a row, until its stop token (or a long silence), at most 12.5 s."""
-        state = self._state(u)
-        before = u.new_zeros(len(u), 1, self.mels)
-        lengths = torch.full((len(u),), MAX_FRAMES, device=u.device)
-        quiet = torch.zeros(len(u), dtype=torch.long, device=u.device)
-        out: list[Tensor] = []
-        for step in range(1, MAX_FRAMES // self.chunk + 1):
-            frames, stop, state = self._step(before, u, slots, mask, state)
-            frames = frames.unflatten(-1, (self.chunk, self.mels))[:, 0].clamp(0, 1)
-            out.append(frames)
-            before = frames[:, -1:]
-            if self.stop_by_token:
-                ends = stop[:, 0] > 0
-            else:
-                quiet = torch.where(frames.amax((1, 2)) < SILENT_LEVEL, quiet + 1, torch.zeros_like(quiet))
-                ends = quiet >= SILENT_CHUNKS
-            lengths = torch.where(ends & (lengths == MAX_FRAMES), step * self.chunk, lengths)
-            if (lengths < MAX_FRAMES).all():
-                break
-        mels = torch.cat(out, dim=1)
-        return [row[:length] for row, length in zip(mels, lengths.tolist(), strict=True)]
+        mels, lengths = self.unrolled(u, slots, mask)
+        return [row[:length].clamp(0, 1) for row, length in zip(mels, lengths.tolist(), strict=True)]
 
 
 class ResidualGRU(nn.Module):

@@ -5,14 +5,15 @@ from __future__ import annotations
 from jaxtyping import Float
 from torch import Tensor
 
+from skiplib.baselines.coding import Baseline
 from skiplib.baselines.cyclegan import CycleGAN
 from skiplib.baselines.piecewise import Piecewise
 from skiplib.config import Experiment
 from skiplib.model import SkipNet
 from skiplib.objective import BatchA, BatchB, finishing, objective
 
-System = SkipNet | Piecewise | CycleGAN
-NETWORKS: dict[str, type[Piecewise | CycleGAN]] = {"piecewise": Piecewise, "cyclegan": CycleGAN}
+System = SkipNet | Baseline
+NETWORKS: dict[str, type[Baseline]] = {"piecewise": Piecewise, "cyclegan": CycleGAN}
 
 
 def build(experiment: Experiment) -> System:

@@ -31,7 +31,7 @@ def runs(system: str, rate: float, seeds: int = 3, items: int = 200) -> list[Rec
 
 def verdict(sense: str, rate: float, seeds: int = 3) -> str:
     claim = Claim("x", "4", "words", (Comparison("s2t_wer", "ours", sense, "no_T"),))
-    found = verdicts(runs("ours", 1.0, seeds) + runs("no_T", rate, seeds), [claim], scale="smoke")
+    found = verdicts(runs("ours", 1.0, seeds) + runs("no_T", rate, seeds), [claim])
     assert found["family"].tolist() == list(FAMILIES)
     assert found.iloc[1]["verdict"] == UNDECIDED and "missing" in found.iloc[1]["evidence"]
     return found.iloc[0]["verdict"]
@@ -60,7 +60,7 @@ def test_noise_decides_nothing() -> None:
     rng = np.random.default_rng(1)
     records = [run(s, k, rng.binomial(10, 0.3, 30).astype(float)) for s in ("ours", "no_T") for k in range(3)]
     claim = Claim("x", "4", "words", (Comparison("s2t_wer", "ours", "<", "no_T"),))
-    assert verdicts(records, [claim], scale="smoke").iloc[0]["verdict"] == UNDECIDED
+    assert verdicts(records, [claim]).iloc[0]["verdict"] == UNDECIDED
 
 
 def test_what_is_hard_for_both_does_not_widen_the_interval() -> None:

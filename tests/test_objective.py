@@ -161,7 +161,7 @@ def test_the_chain_reads_back_what_is_said_of_images_that_b_has_words_for(batch,
     )
     with torch.no_grad():
         kept = code[np.array([0, 2])]
-        mel, lengths = model.speech_decoder.unrolled(kept.u, CHAIN_STEPS)
+        mel, lengths = model.speech_decoder.unrolled(kept.u, steps=CHAIN_STEPS)
         read = model.bottleneck({"speech": model.speech_encoder(mel, lengths)})["speech"].u
         scores = model.text_decoder(read, ids[[0, 2]]).log_softmax(-1)
         terms = [-scores[i, t, s] for i, n in ((0, 7), (1, 13)) for t, s in enumerate(ids[[0, 2]][i, :n])]

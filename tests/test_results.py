@@ -8,13 +8,14 @@ from test_claims import runs
 
 from skiplib import claims, paper
 from skiplib.config import RECORDS_DIR
+from skiplib.derived import chosen
 from skiplib.records import read_records
 from skiplib.results import COLUMNS, results, shown
 
 
 @pytest.mark.parametrize("name", ["results", "claims"])
 def test_the_files_follow_from_the_records(name: str) -> None:
-    found = read_records(RECORDS_DIR)
+    found = chosen(read_records(RECORDS_DIR))
     made = results(found) if name == "results" else claims.verdicts(found)
     committed = (RECORDS_DIR.parent / f"{name}.csv").read_text(encoding="utf-8")
     assert made.to_csv(index=False, float_format="%.6g") == committed, "run: python -m skiplib.results"
@@ -35,7 +36,10 @@ def test_every_row_of_the_paper_is_there_and_ours_beside_it() -> None:
 
 def test_a_table_to_read_says_what_is_missing() -> None:
     table = shown(results(runs("ours", 1.0), scale="smoke"), "4")
-    assert table.loc["ours", "s2t_wer (%), paper"] == "3.88" and table.loc["no_M", "s2t_wer (%)"] == "missing"
-    assert (
-        table.loc["ours", "the paper's row"] == "Ours" and table.loc["aligned_no_M", "the paper's row"] == "-"
-    )
+    assert table.loc[("s2t_wer (%)", "ours"), "reported"] == "3.9"
+    assert table.loc[("s2t_wer (%)", "no_M"), "measured"] == "missing"
+    assert table.loc[("s2t_wer (%)", "no_M"), "in the paper"] == "Ours w/o M"
+    assert ("s2t_wer (%)", "aligned_no_M") not in table.index  # neither reported nor measured
+    measured, interval = table.loc[("s2t_wer (%)", "ours"), ["measured", "95% interval"]]
+    low, high = map(float, interval.split(" to "))
+    assert low < float(measured) < high

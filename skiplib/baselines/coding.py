@@ -1,12 +1,17 @@
-"""From an encoder to what a decoder takes, where there is neither T nor M."""
+"""What the baselines share: a way from an encoder to a decoder without T and M, and `translate`."""
 
 from __future__ import annotations
 
+from typing import Any, ClassVar
+
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from skiplib.config import Experiment
+from skiplib.errors import ConfigError
 from skiplib.model import code_norm
+from skiplib.objective import BatchA, BatchB
 
 
 class Coder(nn.Module):
@@ -22,3 +27,34 @@ class Coder(nn.Module):
 
     def forward(self, *given: Tensor) -> Float[Tensor, "batch latent"]:
         return self.map(self.norm(self.encoder(*given)[0]))
+
+
+class Baseline(nn.Module):
+    """A system that trains in one stage, by its `loss`, and has some of the six directions, its `tasks`."""
+
+    tasks: ClassVar[frozenset[tuple[str, str]]]
+
+    def __init__(self, experiment: Experiment) -> None:
+        super().__init__()
+        self.experiment = experiment
+
+    def loss(self, a: BatchA, b: BatchB) -> tuple[Float[Tensor, ""], dict[str, float]]:
+        """The loss of a step, and its terms by name."""
+        raise NotImplementedError
+
+    def convert(self, x: Any, source: str, target: str) -> Any:
+        """One batch in one of `tasks`."""
+        raise NotImplementedError
+
+    @torch.inference_mode()
+    def translate(self, x: Any, source: str, target: str, batch: int = 64) -> Any:
+        """As `SkipNet.translate`, in the directions of `tasks`. Raises `ConfigError` on another one."""
+        if (source, target) not in self.tasks:
+            raise ConfigError(f"{self.experiment.variant} has no way from {source} to {target}")
+        self.eval()
+        parts = [self.convert(x[i : i + batch], source, target) for i in range(0, len(x), batch)]
+        return torch.cat(parts) if target == "image" else [y for part in parts for y in part]
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.parameters()).device

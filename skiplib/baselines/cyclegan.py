@@ -9,11 +9,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from skiplib import losses
-from skiplib.baselines.coding import Coder
+from skiplib.baselines.coding import Baseline, Coder
 from skiplib.config import Experiment
 from skiplib.decoders import ImageDecoder
 from skiplib.encoders import ImageEncoder, SpeechEncoder, valid
-from skiplib.errors import ConfigError
 from skiplib.inputs import image_batch, mel_batch
 from skiplib.objective import BatchA, BatchB, added
 from skiplib.speech_decoder import SpeechDecoder
@@ -21,7 +20,7 @@ from skiplib.speech_decoder import SpeechDecoder
 CYCLE = 10.0  # weight of the cycle loss
 
 
-class CycleGAN(nn.Module):
+class CycleGAN(Baseline):
     """E_img to D_spch and E_spch to D_img, two discriminators, L1 cycle loss (DECISIONS.md 26).
 
     No text and no pair is seen. An image is spoken with as many frames as some recording of B has; how
@@ -31,8 +30,7 @@ class CycleGAN(nn.Module):
     tasks = frozenset({("image", "speech"), ("speech", "image")})
 
     def __init__(self, experiment: Experiment) -> None:
-        super().__init__()
-        self.experiment = experiment
+        super().__init__(experiment)
         self.image_coder = Coder(ImageEncoder(experiment), experiment)
         self.speech_decoder = SpeechDecoder(experiment)
         self.speech_coder = Coder(SpeechEncoder(experiment), experiment)
@@ -44,7 +42,7 @@ class CycleGAN(nn.Module):
         """Cycle, stop and least-squares adversarial terms (Mao et al. 2017), each reaching its own side."""
         chunk, time = self.experiment.speech_decoder.chunk, b.mel.shape[1]
         frames = valid(b.lengths, time)
-        said, _ = self.speech_decoder.unrolled(self.image_coder(a.image), -(-time // chunk))
+        said, _ = self.speech_decoder.unrolled(self.image_coder(a.image), steps=-(-time // chunk))
         said = nn.functional.pad(said, (0, 0, 0, time))[:, :time] * frames[..., None]
         shown = self.image_decoder(self.speech_coder(b.mel, b.lengths))
         image = self.image_decoder(self.speech_coder(said, b.lengths))
@@ -66,28 +64,13 @@ class CycleGAN(nn.Module):
             watched[f"{name}_real"], watched[f"{name}_fake"] = real.mean(), fake.mean()
         return added(terms, watched)
 
-    @torch.inference_mode()
-    def translate(self, x: Any, source: str, target: str, batch: int = 64) -> Any:
-        """As `SkipNet.translate`, in the directions of `tasks`. Raises `ConfigError` on another one."""
-        if (source, target) not in self.tasks:
-            raise ConfigError(f"cyclegan has no way from {source} to {target}")
-        self.eval()
-        parts = [x[i : i + batch] for i in range(0, len(x), batch)]
-        if target == "image":
-            return torch.cat([self._paint(part) for part in parts])
-        return [mel for part in parts for mel in self._speak(part)]
-
-    def _paint(self, mels: Any) -> Tensor:
-        padded, lengths = mel_batch(mels, self.experiment.audio.mels)
+    def convert(self, x: Any, source: str, target: str) -> Tensor | list[Tensor]:
+        """One batch of images into speech, or of speech into images."""
+        if target == "speech":
+            pixels = image_batch(x, self.experiment.image.size).to(self.device)
+            return self.speech_decoder.generate(self.image_coder(pixels))
+        padded, lengths = mel_batch(x, self.experiment.audio.mels)
         return self.image_decoder.generate(self.speech_coder(padded.to(self.device), lengths.to(self.device)))
-
-    def _speak(self, images: Any) -> list[Tensor]:
-        pixels = image_batch(images, self.experiment.image.size).to(self.device)
-        return self.speech_decoder.generate(self.image_coder(pixels))
-
-    @property
-    def device(self) -> torch.device:
-        return self.speech_decoder.frames.weight.device
 
 
 class Discriminator(nn.Module):

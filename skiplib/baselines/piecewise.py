@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from skiplib import losses
-from skiplib.baselines.coding import Coder
+from skiplib.baselines.coding import Baseline, Coder
 from skiplib.config import Experiment
 from skiplib.decoders import TextDecoder
 from skiplib.encoders import ImageEncoder, TextEncoder, valid
-from skiplib.errors import ConfigError
 from skiplib.inputs import image_batch
 from skiplib.objective import BatchA, BatchB, added, spoken
 from skiplib.speech_decoder import SpeechDecoder
@@ -22,7 +20,7 @@ from skiplib.text import decode, encode_batch
 SILENT = "."  # what is spoken of an image that nothing was written of
 
 
-class Piecewise(nn.Module):
+class Piecewise(Baseline):
     """Two models that share no parameter (DECISIONS.md 25).
 
     Their losses are added up for one loop: each part is clipped and moved for itself, so it learns as it
@@ -32,8 +30,7 @@ class Piecewise(nn.Module):
     tasks = frozenset({("image", "text"), ("text", "speech"), ("image", "speech")})
 
     def __init__(self, experiment: Experiment) -> None:
-        super().__init__()
-        self.experiment = experiment
+        super().__init__(experiment)
         self.image_coder = Coder(ImageEncoder(experiment), experiment)
         self.text_decoder = TextDecoder(experiment)
         self.text_coder = Coder(TextEncoder(experiment), experiment)
@@ -48,26 +45,16 @@ class Piecewise(nn.Module):
         u = self.text_coder(b.text.ids, b.text.lengths)
         return added({"image_to_text": written} | spoken(self, u, b))
 
-    @torch.inference_mode()
-    def translate(self, x: Any, source: str, target: str, batch: int = 64) -> Any:
-        """As `SkipNet.translate`, in the directions of `tasks`. Raises `ConfigError` on another one."""
-        if (source, target) not in self.tasks:
-            raise ConfigError(f"piecewise has no way from {source} to {target}")
-        self.eval()
-        if (source, target) == ("image", "speech"):
-            written = self.translate(x, "image", "text", batch)
-            return self.translate([text.strip() or SILENT for text in written], "text", "speech", batch)
-        made = self._write if target == "text" else self._speak
-        return [y for i in range(0, len(x), batch) for y in made(x[i : i + batch])]
+    def convert(self, x: Any, source: str, target: str) -> list[str] | list[Tensor]:
+        """One batch: an image is spoken by way of what is written of it."""
+        if source == "image":
+            written = self._write(x)
+            if target == "text":
+                return written
+            x = [text.strip() or SILENT for text in written]
+        ids, lengths = (part.to(self.device) for part in encode_batch(x))
+        return self.speech_decoder.generate(self.text_coder(ids, lengths))
 
     def _write(self, images: Any) -> list[str]:
         u = self.image_coder(image_batch(images, self.experiment.image.size).to(self.device))
         return [decode(row) for row in self.text_decoder.generate(u).tolist()]
-
-    def _speak(self, sentences: list[str]) -> list[Tensor]:
-        ids, lengths = (part.to(self.device) for part in encode_batch(sentences))
-        return self.speech_decoder.generate(self.text_coder(ids, lengths))
-
-    @property
-    def device(self) -> torch.device:
-        return self.text_decoder.embedding.weight.device
