@@ -8,6 +8,7 @@ SEEDS ?= 1
 SEED ?= 0
 VARIANT ?= no_T
 CORES ?= all
+SWEEP ?=
 ARGS ?=
 
 BIN := $(VENV)/bin
@@ -16,7 +17,7 @@ READY := $(if $(filter file,$(origin VENV)),$(VENV)/.ready,$(if $(wildcard $(BIN
 export PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup study unlock ablation promote lab test lint format clean
+.PHONY: help setup study sweep unlock ablation promote lab test lint format clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +40,9 @@ study: $(READY)  ## the study, only what changed: SCALE=demo CORPUS=skipworld SE
 	$(SNAKEMAKE) -- study < /dev/null && \
 	echo "Open reports/$(CORPUS)-$(SCALE)/index.html" && \
 	if [ $$failed -ne 0 ]; then echo "Some rows failed and are missing from the tables: see above"; exit 1; fi
+
+sweep: $(READY)  ## one switch over several values, or all sweeps: SWEEP=slots SCALE=demo SEEDS=1 (then `make study`)
+	@$(SNAKEMAKE) sweep="$(SWEEP)" --keep-going -- sweep < /dev/null
 
 unlock: $(READY)  ## after a power cut or a kill -9, if `make study` finds its folder locked
 	$(BIN)/snakemake --cores 1 --unlock

@@ -1,7 +1,8 @@
 """The study as a graph: one notebook run a rule, then its page. `make study` calls it.
 
 With one seed it trains `ours_aligned` alone and reads the rest from the committed records; with more it is
-the full study, every system of the tables with every seed (the target `rows`).
+the full study, every system of the tables with every seed (the target `rows`). The target `sweep` runs one of
+`sweeps.SWEEPS`, or all.
 
 Prepared data, checkpoints and logs are the output of no rule: Snakemake deletes outputs before it runs
 a rule again, and they are what makes a second run short.
@@ -12,7 +13,10 @@ from pathlib import Path
 
 from skiplib.config import VARIANTS
 from skiplib.execute import sources
+from skiplib.overlays import format_overlay
+from skiplib.records import run_id
 from skiplib.report import index, provenance, render
+from skiplib.sweeps import SWEEPS, named, overlays
 
 CORPUS = config.get("corpus", "skipworld")
 SCALE = config.get("scale", "demo")
@@ -29,12 +33,29 @@ TITLES = {
     "03_image_to_speech": "From image to speech",
     "04_memory_attention": "What the memory holds",
     "05_compare": "Systems side by side",
+    "06_sweeps": "One switch at a time",
+    "07_divergences": "Where we read the paper",
     "run_ablation": "The system, measured",
     "tables": "The tables",
 }
 COMPARED = [RECORD.format(system=system, seed=0) for system in (SYSTEM, "piecewise", "ours")]
 if not OTHERS or not all(Path(path).exists() for path in COMPARED):  # after `rows` they do, or have failed
     del TITLES["05_compare"]
+ASKED = [named(name) for name in (config.get("sweep") or "").split()] or SWEEPS
+POINTS = [
+    (system, overlay)
+    for sweep in ASKED
+    for system in sweep.systems
+    for overlay in overlays(sweep, system, SCALE, CORPUS)
+]
+OVERLAYS = {run_id("", "", "", 0, overlay).split("-")[-1]: overlay for _, overlay in POINTS if overlay}
+SWEPT = sorted(  # the record of each point and seed; some points are a system's defaults
+    {
+        f"runs/records/{run_id(CORPUS, SCALE, system, seed, overlay)}.json"
+        for system, overlay in POINTS
+        for seed in SEEDS
+    }
+)
 DATA = f"-p corpus {CORPUS} -p scale {SCALE}"
 PYTHON = sys.executable
 EXECUTE = "{PYTHON:q} -m skiplib.execute {input[0]} {output[0]} {params.given}"
@@ -57,9 +78,15 @@ def finished(wildcards):
     return made + [path for path in others if Path(path).exists()]
 
 
+def finished_sweeps(wildcards):
+    """The same for the sweeps."""
+    return [path for path in SWEPT if Path(path).exists()]
+
+
 wildcard_constraints:
     seed=r"\d+",
-    system="|".join(name for name in VARIANTS if name != SYSTEM),
+    system="|".join(VARIANTS),
+    digest="|".join(OVERLAYS),
 
 
 rule study:
@@ -70,6 +97,11 @@ rule study:
 rule rows:
     input:
         expand(RECORD, system=[SYSTEM, *OTHERS], seed=SEEDS),
+
+
+rule sweep:
+    input:
+        SWEPT,
 
 
 rule prepare:
@@ -157,11 +189,44 @@ rule ablation:
     output:
         f"{RUNS}/seed{{seed}}/{{system}}.ipynb",
         RECORD,
+    wildcard_constraints:
+        system="|".join(name for name in VARIANTS if name != SYSTEM),
     params:
         given=of_run,
     threads: 1  # two runs of one core each take a fifth less time than one after the other on two
     shell:
         "OMP_NUM_THREADS={threads} " + EXECUTE
+
+
+rule point:
+    input:
+        notebook("run_ablation"),
+        rules.prepare.output,
+    output:
+        f"{RUNS}/seed{{seed}}/{{system}}-{{digest}}.ipynb",
+        f"runs/records/{CORPUS}-{SCALE}-{{system}}-s{{seed}}-{{digest}}.json",
+    params:
+        given=lambda wildcards: f"{of_run(wildcards)} -p overlay {format_overlay(OVERLAYS[wildcards.digest])}",
+    threads: 1
+    shell:
+        "OMP_NUM_THREADS={threads} " + EXECUTE
+
+
+rule readings:  # of records alone, with those of other settings among them
+    input:
+        lambda wildcards: notebook(wildcards.name),
+        sorted(str(path) for path in Path("reports/records").glob("*.json")),
+        finished,
+        finished_sweeps,
+    output:
+        f"{RUNS}/seed0/{{name}}.ipynb",
+    wildcard_constraints:
+        name="06_sweeps|07_divergences",
+    params:
+        given=DATA,
+    threads: workflow.cores
+    shell:
+        EXECUTE
 
 
 rule tables:

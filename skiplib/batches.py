@@ -23,23 +23,31 @@ FRAMES = 40
 class Batches:
     """`batches(step, device)` is the pair of batches of that step, whatever came before.
 
-    Raises `ConfigError` if the batch is larger than a training set.
+    Of each training set the first `optim.share` is used. Raises `ConfigError` if a batch is larger than that.
     """
 
     def __init__(self, prepared: Prepared, experiment: Experiment) -> None:
         self.a, self.b = prepared.a["train"], prepared.b["train"]
         self.size, self.seed = experiment.optim.batch, experiment.seed
-        if self.size > min(len(self.a.images), len(self.b.sentences)):
-            raise ConfigError(f"optim.batch={self.size} is larger than a training set")
-        self.words = frozenset(word for sentence in self.b.sentences for word in words(sentence))
-        self._characters = [np.array([len(c) for c in captions]) for captions in self.a.captions]
+        share = experiment.optim.share
+        self.rows_a, self.rows_b = (round(share * len(s)) for s in (self.a.images, self.b.sentences))
+        if self.size > min(self.rows_a, self.rows_b):
+            raise ConfigError(
+                f"optim.batch={self.size} is larger than a training set: {self.rows_a} pairs of A and "
+                f"{self.rows_b} of B are used (optim.share={share})"
+            )
+        used = self.b.sentences[: self.rows_b]
+        self.words = frozenset(word for sentence in used for word in words(sentence))
+        self._characters = [
+            np.array([len(c) for c in captions]) for captions in self.a.captions[: self.rows_a]
+        ]
         self._plan_a = lru_cache(maxsize=2)(self._shuffle_a)
         self._plan_b = lru_cache(maxsize=2)(self._shuffle_b)
 
     def __call__(self, step: int, device: torch.device | str = "cpu") -> tuple[BatchA, BatchB]:
-        epoch, place = divmod(step, len(self.a.images) // self.size)
+        epoch, place = divmod(step, self.rows_a // self.size)
         rows_a, picks = (plan[place] for plan in self._plan_a(epoch))
-        epoch, place = divmod(step, len(self.b.sentences) // self.size)
+        epoch, place = divmod(step, self.rows_b // self.size)
         rows_b = self._plan_b(epoch)[place]
         return self._batch_a(rows_a, picks, device), self._batch_b(rows_b, device)
 
@@ -52,7 +60,7 @@ class Batches:
         return rows, picks[rows]
 
     def _shuffle_b(self, epoch: int) -> np.ndarray:
-        return self._in_windows(np.random.default_rng([self.seed, 1, epoch]), self.b.lengths)
+        return self._in_windows(np.random.default_rng([self.seed, 1, epoch]), self.b.lengths[: self.rows_b])
 
     def _in_windows(self, random: np.random.Generator, lengths: np.ndarray) -> np.ndarray:
         """All rows in batches of like length, in random order; a last, incomplete batch is left out."""

@@ -19,19 +19,9 @@ from skiplib.systems import System, build
 
 FORMAT = "1"
 TRAINING_CODE = (
-    *("audio", "baselines/coding", "baselines/cyclegan", "baselines/piecewise", "batches", "bottleneck"),
-    *(
-        "decoders",
-        "encoders",
-        "losses",
-        "model",
-        "objective",
-        "optimisers",
-        "prepare",
-        "speech_decoder",
-        "systems",
-    ),
-    *("text", "training"),
+    *("audio", "baselines/coding", "baselines/cyclegan", "baselines/piecewise", "baselines/separate"),
+    *("batches", "bottleneck", "decoders", "encoders", "losses", "model", "muon", "objective", "optimisers"),
+    *("prepare", "speech_decoder", "systems", "text", "training"),
 )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from skiplib.config import BASELINES
 from skiplib.paper import CLAIMS, Claim, Comparison
 from skiplib.records import Record
 from skiplib.scores import ItemScores, Scores, paired_bootstrap
@@ -36,28 +37,25 @@ def verdicts(records: Sequence[Record], claims: Sequence[Claim] = CLAIMS) -> pd.
 
 def member(system: str, family: str) -> str:
     """The system that plays the part of `system` in a family; baselines play their own."""
-    if family == "ours" or system in ("piecewise", "cyclegan", ""):
+    if family == "ours" or system in ("", *BASELINES):
         return system
     return "ours_aligned" if system == "ours" else f"aligned_{system}"
 
 
 def compare(
-    records: Sequence[Record], metric: str, system: str, other: str, than: str = ""
+    first: Sequence[Record], second: Sequence[Record], metric: str, than: str = ""
 ) -> tuple[float, float, float, int] | None:
-    """Mean paired difference, its 95% interval, and the number of seeds that both have; None without any.
-
-    `records` are of one corpus, scale and overlay.
-    """
+    """Mean paired difference `first` - `second` of a metric (or of it and `than`), its 95% interval, and the
+    number of seeds that both have; None without any. The records of each are of one system."""
     by_seed = [
-        {r.seed: r for r in records if r.system == name and wanted in r.metrics}
-        for name, wanted in ((system, metric), (other or system, than or metric))
+        {r.seed: r for r in records if wanted in r.metrics}
+        for records, wanted in ((first, metric), (second, than or metric))
     ]
     seeds = sorted(by_seed[0].keys() & by_seed[1].keys())
     if not seeds:
         return None
-    first = [_scores(by_seed[0][seed], metric) for seed in seeds]
-    second = [_scores(by_seed[1][seed], than or metric) for seed in seeds]
-    return *paired_bootstrap(first, second), len(seeds)
+    pairs = [(_scores(by_seed[0][seed], metric), _scores(by_seed[1][seed], than or metric)) for seed in seeds]
+    return *paired_bootstrap(*zip(*pairs, strict=True)), len(seeds)
 
 
 def _scores(record: Record, metric: str) -> Scores:
@@ -79,7 +77,8 @@ def held(need: Comparison, family: str, records: Sequence[Record]) -> tuple[str,
     """The verdict of one comparison in a family of systems, and the difference with its interval in words."""
     system, other = member(need.system, family), member(need.other, family)
     words = f"{need.metric} of {system} - {need.than or other}"
-    result = compare(records, need.metric, system, other, need.than)
+    sides = ([r for r in records if r.system == name] for name in (system, other or system))
+    result = compare(*sides, need.metric, need.than)
     if result is None:
         return UNDECIDED, f"{words}: missing"
     difference, low, high, seeds = result

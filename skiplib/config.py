@@ -150,7 +150,7 @@ ABLATIONS: dict[str, dict[str, Any]] = {
 # A baseline has one stage: all of it learns to the end. What rests early in ours has a lower rate instead, so
 # that the sum of the rates over a run is the same (DECISIONS.md 39).
 ONE_STAGE = {"optim.joint": 1.0, "optim.muon_rate": 3.2}
-BASELINES: dict[str, dict[str, Any]] = {"piecewise": ONE_STAGE, "cyclegan": ONE_STAGE}
+BASELINES: dict[str, dict[str, Any]] = dict.fromkeys(("piecewise", "cyclegan", "separate"), ONE_STAGE)
 ALIGNED = {"alignment.kind": "both", "alignment.gap_noise": 1.0, "alignment.follow": True}
 VARIANTS: dict[str, dict[str, Any]] = {
     "ours": {},

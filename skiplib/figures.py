@@ -207,6 +207,27 @@ def intervals(
     return figure
 
 
+def sweep(frame: pd.DataFrame, switch: str, title: str = "") -> Figure:
+    """Means with their intervals over the values of `switch`, a panel a metric, a line a system.
+
+    `frame` is one of `sweeps.points`; values that nothing ran at are left out.
+    """
+    values, metrics = list(dict.fromkeys(frame[switch])), list(dict.fromkeys(frame["metric"]))
+    figure, axes = _grid(len(metrics), 3, 4.0, 2.8, title)
+    systems = list(dict.fromkeys(frame["system"]))
+    for ax, metric in zip(axes, metrics, strict=True):
+        for i, system in enumerate(systems):
+            rows = frame[(frame["metric"] == metric) & (frame["system"] == system) & (frame["seeds"] > 0)]
+            places = [values.index(value) + 0.06 * (i - (len(systems) - 1) / 2) for value in rows[switch]]
+            error = np.abs(rows[["low", "high"]].to_numpy(dtype=float).T - rows["mean"].to_numpy(dtype=float))
+            ax.errorbar(places, rows["mean"], yerr=error, marker=MARKERS[i], capsize=3, label=system)
+        ax.set(title=metric, xlabel=switch, xlim=(-0.4, len(values) - 0.6))
+        ax.set_xticks(range(len(values)), [str(value) for value in values])
+    if len(systems) > 1:
+        axes[-1].legend(fontsize="small")
+    return figure
+
+
 def _principal_axes(
     rows: Float[np.ndarray, "n d"],
 ) -> tuple[Float[np.ndarray, "n 2"], Float[np.ndarray, "2"]]:

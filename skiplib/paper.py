@@ -101,7 +101,17 @@ CLAIMS = (
     ),
     Claim("listeners", "4.1", "Listeners prefer the speech for content, voice and as a whole."),
     Claim("other_recognisers", "4.2, Table 3", "Speech to text is better than four recognisers'."),
-    Claim("data_efficiency", "4.2", "Training all tasks together makes each better than training it alone."),
+    Claim(
+        "joint_training",
+        "4.2",
+        "Training all tasks together makes each better than training it alone.",
+        (
+            Comparison("i2t_bleu1", "ours", ">", "separate"),
+            Comparison("s2t_wer", "ours", "<", "separate"),
+            Comparison("t2s_wer", "ours", "<", "separate"),
+            Comparison("t2i_attribute_accuracy", "ours", ">", "separate"),
+        ),
+    ),
     Claim("memory", "4.2, Table 4", "Without the memory M both tasks are worse.", _better("ours", "no_M")),
     Claim(
         "memory_is_not_size",

@@ -8,12 +8,17 @@ from torch import Tensor
 from skiplib.baselines.coding import Baseline
 from skiplib.baselines.cyclegan import CycleGAN
 from skiplib.baselines.piecewise import Piecewise
+from skiplib.baselines.separate import Separate
 from skiplib.config import Experiment
 from skiplib.model import SkipNet
 from skiplib.objective import BatchA, BatchB, finishing, objective
 
 System = SkipNet | Baseline
-NETWORKS: dict[str, type[Baseline]] = {"piecewise": Piecewise, "cyclegan": CycleGAN}
+NETWORKS: dict[str, type[Baseline]] = {
+    "piecewise": Piecewise,
+    "cyclegan": CycleGAN,
+    "separate": Separate,
+}
 
 
 def build(experiment: Experiment) -> System:

@@ -17,6 +17,7 @@ from skiplib.errors import ConfigError
 from skiplib.objective import added
 from skiplib.optimisers import make_optimisers, set_rates
 from skiplib.systems import NETWORKS, build
+from skiplib.text import decode
 from skiplib.training import train
 
 Batch = tuple[Any, Any]
@@ -58,9 +59,21 @@ def test_piecewise_can_learn_a_few_pairs_by_heart(batch: Batch) -> None:
     assert len(mels) == len(pixels) and all(mel.shape[1] == 80 and len(mel) for mel in mels)
 
 
-def test_the_two_models_of_piecewise_share_nothing(batch: Batch) -> None:
+def test_separate_can_learn_a_few_pairs_by_heart(batch: Batch) -> None:
     a, b = batch
-    system = build(experiment("piecewise", "smoke")).eval()
+    system, first, terms = fit("separate", batch, 200)
+    assert terms["image"] < 0.4 * first["image"] and terms["speech_to_text"] < 0.05
+    captions = [decode(row) for row in a.text.ids.tolist()]
+    painted = system.translate(captions, "text", "image")
+    assert painted.shape == a.image.shape and painted.dtype == torch.uint8
+    mels = [mel[:length] for mel, length in zip(b.mel, b.lengths.tolist(), strict=True)]
+    assert len(set(system.translate(mels, "speech", "text"))) > len(mels) / 2
+
+
+@pytest.mark.parametrize("variant", ["piecewise", "separate"])
+def test_the_models_of_a_baseline_share_nothing(batch: Batch, variant: str) -> None:
+    a, b = batch
+    system = build(experiment(variant, "smoke")).eval()
     other = torch.zeros_like(a.image)
     silent = type(b)(b.text, torch.zeros_like(b.mel), b.lengths)
     terms = system.loss(a, b)[1]
@@ -68,6 +81,14 @@ def test_the_two_models_of_piecewise_share_nothing(batch: Batch) -> None:
     assert changed["image_to_text"] != terms["image_to_text"] and changed["speech"] == terms["speech"]
     changed = system.loss(a, silent)[1]
     assert changed["image_to_text"] == terms["image_to_text"] and changed["speech"] != terms["speech"]
+    seen: dict[str, set[str]] = {}
+    for name, term in system.terms(a, b).items():
+        system.zero_grad()
+        term.backward()
+        seen[name] = {key.split(".")[0] for key, p in system.named_parameters() if p.grad is not None}
+    seen["speech"] |= seen.pop("stop")  # two terms of one model
+    parts = [part for model in seen.values() for part in model]
+    assert len(parts) == len(set(parts)) == len(list(system.children()))
 
 
 def test_an_image_of_which_nothing_is_written_is_still_spoken(

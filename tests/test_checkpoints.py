@@ -1,5 +1,6 @@
 import pickle
 
+import nbformat
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -7,6 +8,7 @@ from safetensors.torch import load_file, save_file
 from skiplib import checkpoints
 from skiplib.config import experiment
 from skiplib.errors import CheckpointError
+from skiplib.execute import PACKAGE, sources
 
 
 @pytest.fixture
@@ -45,3 +47,15 @@ def test_another_version_or_shape_is_refused(path, model):
     save_file(tensors, path, {"format": "0"})
     with pytest.raises(CheckpointError, match="version"):
         checkpoints.load_model(path)
+
+
+def test_a_checkpoint_is_of_all_the_code_that_trains(tmp_path):
+    def reached(module):
+        cell = nbformat.v4.new_code_cell(f"import skiplib.{module}")
+        nbformat.write(nbformat.v4.new_notebook(cells=[cell]), tmp_path / "n.ipynb")
+        paths = sources(tmp_path / "n.ipynb")
+        return {path.relative_to(PACKAGE).with_suffix("").as_posix() for path in paths}
+
+    # A checkpoint names its experiment, and prepared data have a manifest of their own.
+    apart = reached("corpora") | reached("config") | {"checkpoints", "files", "inputs", "baselines/__init__"}
+    assert reached("training") - apart == set(checkpoints.TRAINING_CODE) - apart

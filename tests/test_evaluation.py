@@ -53,7 +53,8 @@ def test_a_model_without_memory_is_evaluated_too(places):
 
 
 @pytest.mark.parametrize(
-    ("variant", "outputs"), [("piecewise", {"i2t", "i2s", "t2s"}), ("cyclegan", {"i2s"})]
+    ("variant", "outputs"),
+    [("piecewise", {"i2t", "i2s", "t2s"}), ("cyclegan", {"i2s"}), ("separate", {"i2t", "i2s", "t2s", "s2t"})],
 )
 def test_a_baseline_is_measured_in_what_it_can_do(variant, outputs, places):
     record, _ = run(experiment(variant, "smoke"), judge=Echo())
@@ -61,7 +62,9 @@ def test_a_baseline_is_measured_in_what_it_can_do(variant, outputs, places):
     assert {"i2s_wer", "i2s_bleu4", "i2s_fact_f1", "i2s_zero_shot_accuracy"} <= set(record.metrics)
     assert ("i2s_i2t_agreement" in record.metrics) == ("i2t" in outputs)
     assert ("s2i_attribute_accuracy" in record.metrics) == (variant == "cyclegan")
-    assert not {"s2t_wer", "modality_probe_accuracy", "memory_entropy"} & set(record.metrics)
+    assert ("t2i_attribute_accuracy" in record.metrics) == (variant == "separate")
+    assert ("s2t_wer" in record.metrics) == ("s2t" in outputs)
+    assert not {"modality_probe_accuracy", "memory_entropy"} & set(record.metrics)
 
 
 @pytest.mark.parametrize("world", [experiment("ours", "demo").world, World()])

@@ -73,6 +73,16 @@ def test_training_curves(rows: int, tmp_path: Path) -> None:
     assert figure.axes[0].get_yscale() == ("log" if rows > 1 else "linear")
 
 
+def test_a_sweep_draws_what_ran(tmp_path: Path) -> None:
+    rows = [("ours", value, "wer", 0.2, 0.1, 0.3, 1) for value in (16, 32)]
+    rows += [("piecewise", 16, "wer", 0.4, 0.3, 0.5, 1), ("piecewise", 32, "wer", *3 * [np.nan], 0)]
+    columns = ["system", "memory.slots", "metric", "mean", "low", "high", "seeds"]
+    figure = saved(figures.sweep(pd.DataFrame(rows, columns=columns), "memory.slots"), tmp_path)
+    (ax,) = figure.axes
+    assert titles(figure) == ["wer"] and [label.get_text() for label in ax.get_xticklabels()] == ["16", "32"]
+    assert [len(drawn.lines[0].get_xdata()) for drawn in ax.containers] == [2, 1]
+
+
 def test_attention_maps_order_slots_by_share(tmp_path: Path) -> None:
     reads = {name: RNG.dirichlet(np.ones(32), size=(6, 2)) for name in ("image", "caption")}
     figure = saved(figures.attention_maps(reads, title="Reads"), tmp_path)

@@ -37,13 +37,17 @@ class Piecewise(Baseline):
         self.speech_decoder = SpeechDecoder(experiment)
 
     def loss(self, a: BatchA, b: BatchB) -> tuple[Float[Tensor, ""], dict[str, float]]:
+        """The sum of `terms`, and their values."""
+        return added(self.terms(a, b))
+
+    def terms(self, a: BatchA, b: BatchB) -> dict[str, Tensor]:
         """Cross-entropy of A's texts from their images, Eq. 5 and the stop token from B's texts."""
         weight = self.experiment.loss
         scores = self.text_decoder(self.image_coder(a.image), a.text.ids)
         characters = valid(a.text.lengths, a.text.ids.shape[1])
         written = weight.text * losses.text_loss(scores, a.text.ids, characters, weight.reduction)
         u = self.text_coder(b.text.ids, b.text.lengths)
-        return added({"image_to_text": written} | spoken(self, u, b))
+        return {"image_to_text": written} | spoken(self, u, b)
 
     def convert(self, x: Any, source: str, target: str) -> list[str] | list[Tensor]:
         """One batch: an image is spoken by way of what is written of it."""

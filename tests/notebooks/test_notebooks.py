@@ -12,11 +12,12 @@ import nbformat
 import pytest
 
 from skiplib.config import ROOT
+from skiplib.decisions import decisions
 from skiplib.execute import declared, reached_end
 
 FOLDER = ROOT / "notebooks"
 STORED = ["01_prepare_data", "02_train", "03_image_to_speech", "04_memory_attention"]
-STORED += ["05_compare", "run_ablation", "tables"]
+STORED += ["05_compare", "06_sweeps", "07_divergences", "run_ablation", "tables"]
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
@@ -135,6 +136,19 @@ def test_run_ablation_and_tables_by_the_readers_commands(place: Path) -> None:
     notebook = executed(place, "tables", variant="no_M")
     assert pictures(notebook) == 1
     assert "i2s_content_accuracy" in outputs(notebook, "text/html")
+
+
+def test_06_sweeps_finds_the_records_of_its_points(place: Path) -> None:
+    given = ["-p", "scale", "smoke", "-p", "overlay", "memory.slots=16"]
+    output = str(place / "slots.ipynb")
+    run = start(place, "skiplib.execute", "run_ablation.ipynb", output, *given)
+    assert run.returncode == 0, run.stderr[-3_000:]
+    notebook = executed(place, "06_sweeps")
+    assert pictures(notebook) == 1
+    assert outputs(notebook, "text/markdown").count("make sweep SWEEP=") == 7
+    divergences = executed(place, "07_divergences")
+    text = outputs(divergences, "text/markdown")
+    assert text.count("*Why:*") == len(decisions()) and "3.9 against human captions" in text
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,50 @@
+"""Separate (section 4.2): each task of Eqs. 4-6 alone, for what joint training brings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+
+from skiplib import losses
+from skiplib.baselines.coding import Coder
+from skiplib.baselines.piecewise import Piecewise
+from skiplib.config import Experiment
+from skiplib.decoders import ImageDecoder, TextDecoder
+from skiplib.encoders import SpeechEncoder, TextEncoder, valid
+from skiplib.inputs import mel_batch
+from skiplib.objective import BatchA, BatchB, painted
+from skiplib.text import decode, encode_batch
+
+
+class Separate(Piecewise):
+    """Four models that share no parameter (DECISIONS.md 44): those of `Piecewise`, T2I and S2T."""
+
+    tasks = Piecewise.tasks | {("text", "image"), ("speech", "text")}
+
+    def __init__(self, experiment: Experiment) -> None:
+        super().__init__(experiment)
+        self.caption_coder = Coder(TextEncoder(experiment), experiment)
+        self.image_decoder = ImageDecoder(experiment)
+        self.speech_coder = Coder(SpeechEncoder(experiment), experiment)
+        self.transcript_decoder = TextDecoder(experiment)
+
+    def terms(self, a: BatchA, b: BatchB) -> dict[str, Tensor]:
+        """Those of `Piecewise`, Eq. 4 from A's texts, and cross-entropy of B's texts from their speech."""
+        weight = self.experiment.loss
+        scores = self.transcript_decoder(self.speech_coder(b.mel, b.lengths), b.text.ids)
+        characters = valid(b.text.lengths, b.text.ids.shape[1])
+        heard = weight.text * losses.text_loss(scores, b.text.ids, characters, weight.reduction)
+        u = self.caption_coder(a.text.ids, a.text.lengths)
+        return super().terms(a, b) | painted(self, u, a) | {"speech_to_text": heard}
+
+    def convert(self, x: Any, source: str, target: str) -> Tensor | list[str] | list[Tensor]:
+        """One batch in one of `tasks`."""
+        if target == "image":
+            ids, lengths = (part.to(self.device) for part in encode_batch(x))
+            return self.image_decoder.generate(self.caption_coder(ids, lengths))
+        if source == "speech":
+            mels, lengths = (part.to(self.device) for part in mel_batch(x, self.experiment.audio.mels))
+            ids = self.transcript_decoder.generate(self.speech_coder(mels, lengths))
+            return [decode(row) for row in ids.tolist()]
+        return super().convert(x, source, target)

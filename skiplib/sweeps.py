@@ -1,0 +1,102 @@
+"""Sweeps beyond the paper: one switch over several values, all else as it is by default."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from skiplib import records
+from skiplib.config import experiment, switches
+from skiplib.errors import ConfigError
+from skiplib.records import Record
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """`question` is asked by setting `switch` to each of `values` in each of `systems`."""
+
+    name: str
+    question: str
+    switch: str
+    values: tuple[Any, ...]
+    systems: tuple[str, ...] = ("ours_aligned",)
+
+
+SWEEPS = (
+    Sweep(
+        "tie",
+        "What must tie the codes of a pair for an image to be spoken?",
+        "alignment.kind",
+        ("text_autoencoding", "l2", "contrastive", "both"),
+    ),
+    Sweep("slots", "How many slots does M need?", "memory.slots", (16, 32, 64, 128, 256)),
+    Sweep(
+        "attend",
+        "What is gained if D_spch attends over more than one vector?",
+        "speech_decoder.attend",
+        ("single", "heads", "slots", "sequence"),
+    ),
+    Sweep("pool", "Does E_img need a grid of places?", "image_encoder.pool", ("global", "grid")),
+    Sweep(
+        "condition",
+        "Does D_txt need u at every step?",
+        "text_decoder.condition",
+        ("init", "every_step"),
+    ),
+    Sweep(
+        "overlap",
+        "Does a gap between the vocabularies hurt the piecewise models most?",
+        "world.overlap",
+        (0.1, 0.26, 0.5, 1.0),
+        ("ours_aligned", "ours", "piecewise"),
+    ),
+    Sweep(
+        "share",
+        "Does joint training help where data are few?",
+        "optim.share",
+        (0.1, 0.3, 1.0),
+        ("ours_aligned", "ours", "separate"),
+    ),
+)
+
+
+def named(name: str) -> Sweep:
+    """The sweep of that name. Raises `ConfigError`, with the list of all, if there is none."""
+    found = {sweep.name: sweep for sweep in SWEEPS}
+    if name not in found:
+        raise ConfigError(f"unknown sweep {name!r}; there are: {', '.join(found)}")
+    return found[name]
+
+
+def overlays(
+    sweep: Sweep, system: str, scale: str = "demo", corpus: str = "skipworld"
+) -> list[dict[str, Any]]:
+    """The switches of each value, in order; none at the value that the system has anyway."""
+    group, _, key = sweep.switch.partition(".")
+    assert sweep.switch in switches(), sweep.switch
+    default = getattr(getattr(experiment(system, scale, corpus), group), key)
+    return [{} if value == default else {sweep.switch: value} for value in sweep.values]
+
+
+def points(
+    found: Sequence[Record],
+    sweep: Sweep,
+    metrics: Sequence[str],
+    scale: str = "demo",
+    corpus: str = "skipworld",
+) -> pd.DataFrame:
+    """One row a system, value and metric: mean over seeds, its 95% interval, seeds; 0 where nothing ran."""
+    rows = []
+    for system in sweep.systems:
+        for value, overlay in zip(sweep.values, overlays(sweep, system, scale, corpus), strict=True):
+            wanted = (system, overlay, scale, corpus)
+            runs = [r for r in found if (r.system, r.overlay, r.scale, r.corpus) == wanted]
+            summary = records.summary(runs, metrics).set_index("metric").reindex(metrics)
+            for metric, row in summary.iterrows():
+                seeds = 0 if pd.isna(row["seeds"]) else int(row["seeds"])
+                rows.append((system, value, metric, row["mean"], row["low"], row["high"], seeds))
+    columns = [*("system", sweep.switch, "metric"), *("mean", "low", "high"), "seeds"]
+    return pd.DataFrame(rows, columns=columns)
