@@ -8,6 +8,7 @@ SEEDS ?= 1
 SEED ?= 0
 VARIANT ?= no_T
 CORES ?= all
+PROFILE ?=
 SWEEP ?=
 ARGS ?=
 
@@ -30,7 +31,7 @@ $(READY): pyproject.toml
 	$(BIN)/python -m pip install --disable-pip-version-check --editable '.[dev]'
 	@touch $@
 
-SNAKEMAKE = $(BIN)/snakemake --cores $(CORES) --scheduler greedy --rerun-incomplete --quiet host reason \
+SNAKEMAKE = $(BIN)/snakemake $(if $(PROFILE),--profile $(PROFILE),--cores $(CORES)) --scheduler greedy --rerun-incomplete --quiet host reason \
 	--rerun-triggers mtime params code input \
 	--config scale=$(SCALE) corpus=$(CORPUS) seeds=$(SEEDS)
 

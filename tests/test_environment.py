@@ -50,6 +50,19 @@ def test_package_is_importable_from_anywhere() -> None:
     assert Path(importlib.import_module("skiplib.corpora").__file__).is_relative_to(ROOT)
 
 
+def test_every_package_is_shipped() -> None:
+    found = {".".join(p.parent.relative_to(ROOT).parts) for p in (ROOT / "skiplib").rglob("__init__.py")}
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    assert set(tomllib.loads(text)["tool"]["setuptools"]["packages"]) == found
+
+
+def test_a_cluster_s_profile_names_an_executor_and_its_pin() -> None:
+    text = (ROOT / "profiles" / "slurm" / "config.yaml").read_text(encoding="utf-8")
+    profile = yaml.safe_load(text)
+    assert re.search(rf"snakemake-executor-plugin-{profile['executor']}==[\d.]+", text)
+    assert {"jobs", "default-resources"} <= set(profile)
+
+
 def test_citation_file_cites_software_and_paper() -> None:
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     assert citation["cff-version"] == "1.2.0" and citation["version"] == PROJECT["version"]
