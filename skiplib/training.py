@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 import torch
 from lightning.fabric import Fabric
+from lightning.fabric.plugins.environments import LightningEnvironment
 from lightning.fabric.utilities.seed import seed_everything
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -55,7 +56,9 @@ def train(experiment: Experiment, prepared: Prepared, folder: Path) -> tuple[Sys
     finished = _usable(folder / FINAL, experiment)
     if finished is not None:
         return checkpoints.load_model(folder / FINAL).eval(), float(finished[1]["seconds"])
-    fabric = Fabric(accelerator="auto", devices=1, precision=precision(experiment.optim))
+    # A run is one process wherever it runs: Fabric shall not look for the other tasks of a cluster's job.
+    alone = LightningEnvironment()
+    fabric = Fabric(accelerator="auto", devices=1, precision=precision(experiment.optim), plugins=alone)
     fabric.launch()
     seed_everything(experiment.seed, verbose=False)
     model = build(experiment)
