@@ -62,7 +62,7 @@ lab: $(READY)  ## JupyterLab on the notebooks
 	$(BIN)/jupyter-lab notebooks
 
 test: $(READY)  ## the tests: ARGS='-k report'
-	$(BIN)/python -m pytest -q $(ARGS)
+	$(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile $(ARGS)
 
 lint: $(READY)  ## complaints about code and notebooks
 	$(BIN)/ruff check .

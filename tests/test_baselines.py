@@ -25,7 +25,7 @@ Batch = tuple[Any, Any]
 def fit(variant: str, batch: Batch, steps: int) -> tuple[Any, dict[str, float], dict[str, float]]:
     """A system trained on one batch, with its terms at the first step and at the last."""
     torch.manual_seed(0)
-    overlay = {"optim.steps": steps, "optim.rate": 0.003, "optim.muon_rate": 7.0}
+    overlay = {"optim.steps": steps, "optim.rate": 0.003, "optim.kind": "adam"}
     some = experiment(variant, "smoke", overlay=overlay)
     system = build(some).train()
     optimisers = make_optimisers(system, some)
@@ -50,10 +50,10 @@ def test_every_baseline_has_a_network() -> None:
 def test_each_task_can_learn_a_few_pairs_by_heart(batch: Batch) -> None:
     """Of `separate`, which holds the two models of `piecewise`."""
     a, b = batch
-    system, first, terms = fit("separate", batch, 200)
+    system, first, terms = fit("separate", batch, 150)
     assert isinstance(system, Piecewise)
     for name in ("image_to_text", "speech_to_text"):
-        assert terms[name] < 0.05, name
+        assert terms[name] < 0.1, name
     for name in ("speech", "image"):
         assert terms[name] < 0.4 * first[name], name
     pixels = ((a.image + 1) * 127.5).round().to(torch.uint8)
