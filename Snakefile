@@ -15,7 +15,7 @@ from skiplib.config import VARIANTS
 from skiplib.execute import sources
 from skiplib.overlays import format_overlay
 from skiplib.records import run_id
-from skiplib.report import index, provenance, render
+from skiplib.report import index, provenance, question, render
 from skiplib.sweeps import SWEEPS, named, overlays
 
 CORPUS = config.get("corpus", "skipworld")
@@ -57,6 +57,7 @@ SWEPT = sorted(  # the record of each point and seed; some points are a system's
     }
 )
 DATA = f"-p corpus {CORPUS} -p scale {SCALE}"
+ALL = workflow.resource_settings.cores or 2  # on a cluster no number is set: a job has two
 PYTHON = sys.executable
 EXECUTE = "{PYTHON:q} -m skiplib.execute {input[0]} {output[0]} {params.given}"
 
@@ -111,7 +112,7 @@ rule prepare:
         f"{RUNS}/01_prepare_data.ipynb",
     params:
         given=DATA,
-    threads: workflow.cores  # every rule: the next one waits, and torch has the machine
+    threads: ALL  # every rule: the next one waits, and torch has the machine
     shell:
         EXECUTE
 
@@ -124,7 +125,7 @@ rule train:
         f"{RUNS}/seed{{seed}}/02_train.ipynb",
     params:
         given=of_run,
-    threads: workflow.cores
+    threads: ALL
     shell:
         EXECUTE
 
@@ -137,7 +138,7 @@ rule image_to_speech:
         f"{RUNS}/seed{{seed}}/03_image_to_speech.ipynb",
     params:
         given=of_run,
-    threads: workflow.cores
+    threads: ALL
     shell:
         EXECUTE
 
@@ -150,7 +151,7 @@ rule memory_attention:
         f"{RUNS}/seed{{seed}}/04_memory_attention.ipynb",
     params:
         given=of_run,
-    threads: workflow.cores
+    threads: ALL
     shell:
         EXECUTE
 
@@ -163,7 +164,7 @@ rule compare:
         f"{RUNS}/seed0/05_compare.ipynb",
     params:
         given=DATA,
-    threads: workflow.cores
+    threads: ALL
     shell:
         EXECUTE
 
@@ -177,7 +178,7 @@ rule evaluate:
         RECORD.replace("{system}", SYSTEM),
     params:
         given=of_run,
-    threads: workflow.cores
+    threads: ALL
     shell:
         EXECUTE
 
@@ -224,7 +225,7 @@ rule readings:  # of records alone, with those of other settings among them
         name="06_sweeps|07_divergences",
     params:
         given=DATA,
-    threads: workflow.cores
+    threads: ALL
     shell:
         EXECUTE
 
@@ -238,7 +239,7 @@ rule tables:
         f"{RUNS}/tables.ipynb",
     params:
         given=DATA,
-    threads: workflow.cores
+    threads: ALL
     shell:
         EXECUTE
 
@@ -253,7 +254,8 @@ rule report:
         expand(f"{PAGES}/{{name}}.html", name=TITLES),
         index=f"{PAGES}/index.html",
     run:
-        pages = dict(zip(TITLES.values(), map(Path, output)))
-        for (title, page), source in zip(pages.items(), map(Path, input)):
+        pages = list(zip(TITLES.values(), map(Path, output), map(Path, input)))
+        for title, page, source in pages:
             render(source, page, title, provenance(source))
-        index(pages.items(), Path(output.index), f"The study: {CORPUS}, {SCALE}")
+        entries = [(title, page, question(source)) for title, page, source in pages]
+        index(entries, Path(output.index), f"The study: {CORPUS}, {SCALE}", provenance(pages[-1][2]))

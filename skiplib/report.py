@@ -14,7 +14,6 @@ import re
 import subprocess
 from collections.abc import Iterable, Mapping
 from html import escape
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from jaxtyping import Float
 
 from skiplib.errors import DataError, SkiplibError
 from skiplib.files import whole
+from skiplib.offline import loads
 
 LIMIT = 10_000_000  # bytes of a page
 BLOCK = 65_536  # samples written at once: libsndfile's Vorbis encoder overflows its stack on long ones
@@ -120,29 +120,30 @@ def render(notebook_path: Path, html_path: Path, title: str, footer: Mapping[str
     body, _ = exporter.from_notebook_node(notebook)
     if '<details class="code">' in body:
         body = f'<p><button onclick="{TOGGLE}">show all code</button></p>\n{body}'
-    _write(html_path, title, body, footer)
+    nav = '<nav><a href="index.html">All pages</a></nav>'
+    _write(html_path, title, f"{nav}\n{body}", footer)
 
 
 def index(
-    pages: Iterable[tuple[str, Path]],
+    pages: Iterable[tuple[str, Path, str]],
     html_path: Path,
     title: str = "The study",
     footer: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write a page that links to `pages`, each a title and the path of its HTML."""
+    """Write a page that links to `pages`: of each a title, the path of its HTML, and what it answers."""
     lines = [
-        f'<li><a href="{escape(os.path.relpath(path, html_path.parent))}">{escape(name)}</a></li>'
-        for name, path in pages
+        f'<li><a href="{escape(os.path.relpath(path, html_path.parent))}">{escape(name)}</a><br>'
+        f"{escape(question)}</li>"
+        for name, path, question in pages
     ]
     _write(html_path, title, f"<h1>{escape(title)}</h1>\n<ul>{''.join(lines)}</ul>", footer or {})
 
 
-def loads(html: str) -> list[str]:
-    """What a page would fetch, everything but its own `data:`; links to click are no loads."""
-    finder = _Loads()
-    finder.feed(html)
-    styles = re.findall(r"url\(\s*['\"]?(?!data:|#)([^)'\"]+)", " ".join(finder.styles))
-    return [*finder.found, *styles, *re.findall(r"@import\s+['\"]([^'\"]+)", " ".join(finder.styles))]
+def question(notebook_path: Path) -> str:
+    """What a notebook answers, as its first cell says; empty where it does not."""
+    cells = nbformat.read(notebook_path, as_version=4).cells
+    found = re.search(r"\*\*Question: (.+?)\*\*", cells[0].source) if cells else None
+    return found[1] if found else ""
 
 
 def provenance(notebook_path: Path) -> dict[str, str]:
@@ -156,34 +157,6 @@ def provenance(notebook_path: Path) -> dict[str, str]:
         "commit": _commit(),
     }
     return {name: value for name, value in facts.items() if value}
-
-
-class _Loads(HTMLParser):
-    """Collects the addresses in attributes that a browser follows by itself, and all style text."""
-
-    ATTRIBUTES = ("src", "srcset", "poster", "data", "background", "href", "xlink:href")
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.found: list[str] = []
-        self.styles: list[str] = []
-        self.inside = ""
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.inside = tag
-        for name, value in attrs:
-            if name == "style":
-                self.styles.append(value or "")
-            follows = name in self.ATTRIBUTES and tag not in ("a", "area")
-            if follows and value and not value.startswith(("data:", "#")):
-                self.found.append(value)
-
-    def handle_endtag(self, tag: str) -> None:
-        self.inside = ""
-
-    def handle_data(self, data: str) -> None:
-        if self.inside == "style":
-            self.styles.append(data)
 
 
 def _write(html_path: Path, title: str, body: str, footer: Mapping[str, Any]) -> None:

@@ -14,8 +14,10 @@ import soundfile
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from skiplib import report
+from skiplib.config import ROOT
 from skiplib.errors import DataError, SkiplibError
 from skiplib.execute import execute
+from skiplib.offline import loads
 
 TONE = "wave = 0.3 * np.sin(2 * np.pi * 440 * np.arange(16_000) / 16_000)"
 CELLS = [
@@ -53,7 +55,7 @@ def without_data(page: str) -> str:
 
 
 def test_nothing_is_fetched(page: str) -> None:
-    assert report.loads(page) == []
+    assert loads(page) == []
     assert not re.findall(r"<(?:script|link|iframe|img)[^>]*https?://", page)
     assert "cdn" not in without_data(page).lower()
     assert "https://arxiv.org/abs/1908.07094" in page  # a link to click may stay
@@ -123,8 +125,15 @@ def test_long_and_loud_audio_encodes(rate: int) -> None:
 
 
 def test_index_links_its_pages(tmp_path: Path) -> None:
-    report.index([("One & two", tmp_path / "a" / "one.html")], tmp_path / "index.html")
-    assert '<a href="a/one.html">One &amp; two</a>' in (tmp_path / "index.html").read_text(encoding="utf-8")
+    pages = [("One & two", tmp_path / "a" / "one.html", "Why?")]
+    report.index(pages, tmp_path / "index.html", footer={"commit": "abc"})
+    page = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert '<a href="a/one.html">One &amp; two</a><br>Why?' in page and "<dd>abc</dd>" in page
+
+
+def test_every_stored_notebook_says_its_question() -> None:
+    found = [path for path in (ROOT / "notebooks").glob("*.ipynb") if path.name.count(".") == 1]
+    assert len(found) > 6 and all(report.question(path).endswith("?") for path in found)
 
 
 def test_provenance_says_what_ran(tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from skiplib.model import SkipNet
+from skiplib.offline import loads
 from skiplib.prepare import Prepared
-from skiplib.report import loads
 from skiplib.widgets import Browser, Described, describe, gallery, side_by_side
 
 
