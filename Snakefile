@@ -57,9 +57,12 @@ SWEPT = sorted(  # the record of each point and seed; some points are a system's
     }
 )
 DATA = f"-p corpus {CORPUS} -p scale {SCALE}"
-ALL = workflow.resource_settings.cores or 2  # on a cluster no number is set: a job has two
+CORES = workflow.resource_settings.cores  # None on a cluster
+ALL = CORES or 2
 PYTHON = sys.executable
-EXECUTE = "{PYTHON:q} -m skiplib.execute {input[0]} {output[0]} {params.given}"
+LIMIT = "OMP_NUM_THREADS={threads} "  # or torch takes all cores that it sees
+RUN = "{PYTHON:q} -m skiplib.execute {input[0]} {output[0]} {params.given}"
+EXECUTE = RUN if CORES else LIMIT + RUN
 
 
 def notebook(name):
@@ -196,7 +199,7 @@ rule ablation:
         given=of_run,
     threads: 1  # two runs of one core each take a fifth less time than one after the other on two
     shell:
-        "OMP_NUM_THREADS={threads} " + EXECUTE
+        LIMIT + RUN
 
 
 rule point:
@@ -210,7 +213,7 @@ rule point:
         given=lambda wildcards: f"{of_run(wildcards)} -p overlay {format_overlay(OVERLAYS[wildcards.digest])}",
     threads: 1
     shell:
-        "OMP_NUM_THREADS={threads} " + EXECUTE
+        LIMIT + RUN
 
 
 rule readings:  # of records alone, with those of other settings among them
