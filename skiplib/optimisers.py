@@ -19,18 +19,25 @@ NEWTON_SCHULZ_STEPS = 3
 
 
 def stages(experiment: Experiment) -> dict[str, range]:
-    """The steps of each stage: `joint`, all parts; `apart`, with T, M, E_txt and D_txt at rest; `chain`, with
-    D_spch alone, where the speech chain is on (DECISIONS.md 38, 43). The last ones may be empty."""
+    """The steps of each stage: `joint`, all parts; `text`, E_txt, T, M and D_txt by text autoencoding, where
+    it is on; `apart`, with these at rest; `chain`, with D_spch alone, where the speech chain is on
+    (DECISIONS.md 38, 43, 45). The last ones may be empty."""
     optim, alignment = experiment.optim, experiment.alignment
     joint = max(1, round(optim.joint * optim.steps))
-    chain = joint + round(alignment.chain_start * (optim.steps - joint)) if alignment.chain else optim.steps
-    return {"joint": range(joint), "apart": range(joint, chain), "chain": range(chain, optim.steps)}
+    rest, autoencodes = optim.steps - joint, alignment.kind in ("text_autoencoding", "both")
+    text = joint + round(alignment.text_stage * rest) if autoencodes else joint
+    chain = joint + round(alignment.chain_start * rest) if alignment.chain else optim.steps
+    ends = {"joint": joint, "text": text, "apart": chain, "chain": optim.steps}
+    starts = [0, *ends.values()]
+    return {stage: range(start, end) for start, (stage, end) in zip(starts, ends.items(), strict=False)}
 
 
 def learning(experiment: Experiment, stage: str) -> tuple[str, ...]:
     """The parts that learn in a stage after the first, in which all do."""
     if stage == "chain":
         return ("speech_decoder",)
+    if stage == "text":
+        return ("text_encoder", "transformer", "memory", "text_decoder")
     decoders = ("image_decoder", "speech_decoder")
     return (*decoders, "image_encoder", "speech_encoder") if experiment.alignment.follow else decoders
 
@@ -69,7 +76,7 @@ def precision(optim: Optim) -> str:
 
 def make_optimisers(model: nn.Module, experiment: Experiment) -> list[Optimizer]:
     """Adam, and Muon where `optim.kind` asks for it; `set_rates` sets their rates at each step."""
-    optim, plan = experiment.optim, stages(experiment)
+    optim, alignment, plan = experiment.optim, experiment.alignment, stages(experiment)
     # Adam moves every entry of the key convolution by about the rate at once, and a key sums over all of
     # them: at the full rate the attention is one-hot, and dead, within some fifty steps.
     relative = {"classifier": experiment.adversarial.classifier_rate}
@@ -87,8 +94,11 @@ def make_optimisers(model: nn.Module, experiment: Experiment) -> list[Optimizer]
             own = [p for name, p in named if (optim.kind == "muon" and _is_hidden_matrix(name, p)) == muon]
             if own:
                 spans = [(range(plan["apart" if last else "joint"].stop), rate)]
-                if part in learning(experiment, "chain"):
-                    spans.append((plan["chain"], rate * experiment.alignment.chain_rate))
+                spans += [
+                    (plan[stage], rate * again)
+                    for stage, again in (("text", alignment.text_rate), ("chain", alignment.chain_rate))
+                    if part in learning(experiment, stage)
+                ]
                 found.append({"params": own, "spans": spans})
         return found
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class Frozen(BaseModel):
@@ -119,10 +119,20 @@ class Alignment(Frozen):
     contrastive_weight: float = 0.1
     temperature: float = 0.1
     gap_noise: float = Field(0.0, ge=0)  # largest share of A's modality gap that D_spch hears once T rests
+    text_stage: float = Field(0.0, ge=0, lt=1)  # share of the second stage for text autoencoding alone
+    text_rate: float = 0.3  # learning rate that it starts with, relative to the peak
     chain: float = Field(0.0, ge=0)  # weight of the speech chain, which closes the second stage
     chain_start: float = Field(0.75, ge=0, le=1)  # share of the second stage that goes before it
     chain_rate: float = 0.4  # learning rate that it starts with, relative to the peak
     follow: bool = False  # once T rests, E_img and E_spch go on, by the distance of their u to the text's
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Alignment:
+        if self.text_stage > self.chain_start:
+            raise ValueError(
+                f"text_stage={self.text_stage} ends after chain_start={self.chain_start}; lower the first"
+            )
+        return self
 
 
 class ImageDecoder(Frozen):

@@ -10,8 +10,9 @@ from skiplib.baselines.cyclegan import CycleGAN
 from skiplib.baselines.piecewise import Piecewise
 from skiplib.baselines.separate import Separate
 from skiplib.config import Experiment
+from skiplib.finishing import finishing, retelling
 from skiplib.model import SkipNet
-from skiplib.objective import BatchA, BatchB, finishing, objective
+from skiplib.objective import BatchA, BatchB, objective
 
 System = SkipNet | Baseline
 NETWORKS: dict[str, type[Baseline]] = {
@@ -37,4 +38,6 @@ def step_loss(
         return system.loss(a, b)
     if stage == "joint":
         return objective(system, a, b, progress)
+    if stage == "text":
+        return retelling(system, a, b)
     return finishing(system, a, b, stage == "chain")

@@ -66,7 +66,8 @@ def train(experiment: Experiment, prepared: Prepared, folder: Path) -> tuple[Sys
     step_module, *wrapped = fabric.setup(Step(model), *optimisers)
     start, seconds = _resume(folder, experiment, model, optimisers)
     batches = Batches(prepared, experiment)
-    steps, joint = experiment.optim.steps, len(stages(experiment)["joint"])
+    steps, plan = experiment.optim.steps, stages(experiment)
+    joint = len(plan["joint"])
     # Clipped each for itself: the large gradients of one, C above all, must not shrink those of another.
     parts = [list(part.parameters()) for part in model.children()]
 
@@ -81,13 +82,14 @@ def train(experiment: Experiment, prepared: Prepared, folder: Path) -> tuple[Sys
     for step, stage, bar in _watched(start, experiment):
         a, b = batches(step, fabric.device)
         set_rates(optimisers, experiment.optim, step)
-        if stage != "joint" and step == max(start, stages(experiment)[stage].start):
-            _rest(model, learning(experiment, stage))
-        if stage == "chain" and step == stages(experiment)[stage].start:
+        if stage != "joint" and step == max(start, plan[stage].start):
+            _rest(model, learning(experiment, stage), still=stage == "text")
+        if stage in ("text", "chain") and step == plan[stage].start:
             # Adam's second moments are those of small gradients: under larger ones its steps are too long.
-            for optimiser in optimisers:
-                for parameter in model.speech_decoder.parameters():
-                    optimiser.state.pop(parameter, None)
+            for part in learning(experiment, stage):
+                for parameter in model.get_submodule(part).parameters():
+                    for optimiser in optimisers:
+                        optimiser.state.pop(parameter, None)
         total, terms = step_module(a, b, min(1.0, step / joint), stage=stage)
         if not torch.isfinite(total):
             raise TrainingError(f"the loss is {total.item()} at step {step} of {experiment.variant}: {terms}")
@@ -126,11 +128,12 @@ def _watched(start: int, experiment: Experiment) -> Iterator[tuple[int, str, tqd
                 yield step, stage, bar
 
 
-def _rest(model: System, learns: Sequence[str]) -> None:
-    """All but some parts as they are when used: batch norms stand still, nothing has a gradient."""
+def _rest(model: System, learns: Sequence[str], still: bool) -> None:
+    """All but some parts as they are when used: batch norms stand still, nothing has a gradient. `still`: the
+    norms of what learns too, where they are of modalities that are not there."""
     model.eval().requires_grad_(False)
     for name in learns:
-        model.get_submodule(name).train().requires_grad_(True)
+        model.get_submodule(name).train(not still).requires_grad_(True)
 
 
 def _optimiser_tensors(optimisers: Sequence[Optimizer]) -> dict[str, Tensor]:

@@ -3,8 +3,9 @@ import pytest
 import torch
 
 from skiplib.config import VARIANTS, experiment
+from skiplib.finishing import CHAIN_STEPS, finishing, retelling, speech_chain
 from skiplib.model import SkipNet
-from skiplib.objective import CHAIN_STEPS, finishing, objective, speech_chain
+from skiplib.objective import objective
 from skiplib.systems import build, step_loss
 from skiplib.text import PAD_ID, encode_batch
 
@@ -182,3 +183,23 @@ def test_encoders_follow_the_code_of_the_text_and_the_text_does_not_move(batch):
         }
     expected = ((codes["image"] - codes["text"]) ** 2).mean()
     assert torch.isclose(expected, torch.tensor(finishing(model, a, b)[1]["image_distance"]), rtol=1e-3)
+
+
+def test_a_sentence_is_told_again_by_what_text_passes_through(batch):
+    a, b = batch
+    model = SkipNet(experiment("ours_aligned", "smoke")).eval()
+    total, terms = retelling(model, a, b)
+    total.backward()
+    moved = {name.split(".")[0] for name, p in model.named_parameters() if p.grad is not None}
+    assert moved == {"text_encoder", "code_norms", "transformer", "memory", "text_decoder"}
+    assert set(terms) == {"text_to_text"}
+    with torch.no_grad():
+        each = []
+        for given, told in ((a.text, a.paraphrase), (b.text, b.text)):
+            u = model.bottleneck({"text": model.text_encoder(given.ids, given.lengths)})["text"].u
+            scores = model.text_decoder(u, told.ids).log_softmax(-1)
+            rows = [
+                -scores[i, t, told.ids[i, t]] for i, n in enumerate(told.lengths.tolist()) for t in range(n)
+            ]
+            each.append(torch.stack(rows).mean())
+    assert torch.isclose(total, model.experiment.alignment.weight * sum(each), rtol=1e-3)

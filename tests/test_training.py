@@ -87,7 +87,7 @@ def test_the_bottleneck_rests_while_the_last_parts_go_on(variant, prepared, tmp_
 def test_the_speech_chain_moves_the_speech_decoder_alone(prepared, folder, monkeypatch):
     overlay = {"optim.steps": 10, "alignment.chain": 0.3, "alignment.chain_start": 0.5}
     some = experiment("ours_aligned", "smoke", overlay=overlay)
-    assert [len(steps) for steps in stages(some).values()] == [8, 1, 1]
+    assert [len(steps) for steps in stages(some).values()] == [8, 0, 1, 1]
     monkeypatch.setattr(training, "LOG_STEPS", 1)
     seen, real = {}, systems.finishing
 
@@ -101,6 +101,27 @@ def test_the_speech_chain_moves_the_speech_decoder_alone(prepared, folder, monke
     assert log["chain"].notna().tolist() == [False] * 9 + [True] and log["image"].isna().iloc[-1]
     for name, value in model.state_dict().items():
         assert torch.equal(value, seen[name]) != name.startswith("speech_decoder"), name
+
+
+def test_the_text_stage_moves_what_text_passes_through_and_no_norm(prepared, folder, monkeypatch):
+    overlay = {"optim.steps": 10, "optim.joint": 0.7, "alignment.text_stage": 0.34}
+    some = experiment("ours_aligned", "smoke", overlay=overlay)
+    assert [len(steps) for steps in stages(some).values()] == [7, 1, 2, 0]
+    assert not stages(experiment("aligned_no_T", "smoke", overlay={"alignment.kind": "l2"} | overlay))["text"]
+    seen = []
+    for name in ("retelling", "finishing"):
+        real = getattr(systems, name)
+
+        def watch(model, *given, real=real):
+            seen.append({name: value.clone() for name, value in model.state_dict().items()})
+            return real(model, *given)
+
+        monkeypatch.setattr(systems, name, watch)
+    train(some, prepared, folder)
+    before, after = seen[:2]
+    moved = {name for name, value in before.items() if not torch.equal(value, after[name])}
+    assert {name.split(".")[0] for name in moved} == set(learning(some, "text"))
+    assert not any("running" in name for name in moved)
 
 
 def test_a_damaged_or_foreign_checkpoint_is_not_used(prepared, folder, smoke, model):
@@ -159,7 +180,7 @@ def test_muon_in_float32_is_muon(shape):
 
 def test_each_part_learns_at_its_own_rate_for_its_own_steps():
     overlay = {"optim.schedule": "constant", "alignment.chain": 0.3}
-    some = experiment("ours_aligned", "smoke", overlay=overlay)
+    some = experiment("ours_aligned", "smoke", overlay=overlay | {"alignment.text_stage": 0.34})
     model, optim = SkipNet(some), some.optim
     optimisers = make_optimisers(model, some)
     names = {id(parameter): name for name, parameter in model.named_parameters()}
@@ -170,13 +191,14 @@ def test_each_part_learns_at_its_own_rate_for_its_own_steps():
         return {names[id(p)]: group["lr"] / optim.rate for group in groups for p in group["params"]}
 
     plan = stages(some)
-    first, apart, chain = (rates(plan[stage].start) for stage in plan)
+    first, text, apart, chain = (rates(plan[stage].start) for stage in plan)
     assert math.isclose(first["text_decoder.lstm.weight_hh_l0"], optim.muon_rate)
     assert math.isclose(first["speech_decoder.prenet.0.weight"], optim.muon_last_rate)
     assert math.isclose(first["memory.memory"], some.memory.rate)
     for stage, last in (("apart", apart), ("chain", chain)):
         learns = {name for name in names.values() if name.startswith(learning(some, stage))}
         assert {name for name, rate in last.items() if rate} == learns
+    assert math.isclose(text["memory.memory"], some.alignment.text_rate * some.memory.rate)
     prenet = "speech_decoder.prenet.0.weight"
     assert math.isclose(chain[prenet], some.alignment.chain_rate * first[prenet])
 

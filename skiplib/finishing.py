@@ -1,0 +1,100 @@
+"""The loss of one step once the whole network no longer learns together (DECISIONS.md 38, 40, 41, 43, 45)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from skiplib import losses, text
+from skiplib.encoders import valid
+from skiplib.model import Code, SkipNet
+from skiplib.objective import BatchA, BatchB, added, join, painted, spoken
+
+CHAIN_STEPS = 80  # chunks that an image is spoken with at most, 5 s
+
+
+def retelling(model: SkipNet, a: BatchA, b: BatchB) -> tuple[Float[Tensor, ""], dict[str, float]]:
+    """The text autoencoding of the pair loss alone, for E_txt, T, M and D_txt (DECISIONS.md 45): a caption of
+    A is told as another of its image, a sentence of B as itself."""
+    n, weight = len(a.image), model.experiment.alignment.weight
+    texts, target = join(a.text, b.text), join(a.paraphrase, b.text)
+    code = model.bottleneck({"text": model.text_encoder(texts.ids, texts.lengths)})["text"]
+    scores = model.text_decoder(code.u, target.ids)
+    characters = valid(target.lengths, target.ids.shape[1])
+    each = [
+        losses.text_loss(scores[rows], target.ids[rows], characters[rows], model.experiment.loss.reduction)
+        for rows in (slice(n), slice(n, None))
+    ]
+    return added({"text_to_text": weight * (each[0] + each[1])})
+
+
+def finishing(
+    model: SkipNet, a: BatchA, b: BatchB, chained: bool = False
+) -> tuple[Float[Tensor, ""], dict[str, float]]:
+    """Eqs. 4 and 5 alone, for D_img and D_spch; E_txt, D_txt, T and M are at rest (DECISIONS.md 38).
+
+    With `alignment.follow` E_img and E_spch go on too, by the distance of their u to the text's, which no
+    longer moves (DECISIONS.md 41), until the speech chain begins. With `alignment.gap_noise` D_spch learns
+    from codes of B with the modality gap of pairs of A added, as it will meet it when it speaks what an image
+    shows (DECISIONS.md 40). `chained`: D_spch alone, by Eq. 5 and the speech chain (DECISIONS.md 43).
+    """
+    alignment, n = model.experiment.alignment, len(a.image)
+    with torch.no_grad():
+        texts = join(a.text, b.text)
+        codes = model.bottleneck({"text": model.text_encoder(texts.ids, texts.lengths)})["text"]
+    text_a, text_b = codes[:n], codes[n:]
+    terms, follow = {}, alignment.follow and not chained
+    with torch.set_grad_enabled(follow):
+        if follow or alignment.gap_noise or chained:
+            image = model.bottleneck({"image": model.image_encoder(a.image)})["image"]
+        if follow:
+            speech = model.bottleneck({"speech": model.speech_encoder(b.mel, b.lengths)})["speech"].u
+            terms["image_distance"] = losses.distance_loss(image.u, text_a.u)
+            terms["speech_distance"] = losses.distance_loss(speech, text_b.u)
+    if alignment.gap_noise:
+        share = alignment.gap_noise * torch.rand(n, 1, device=text_b.u.device)
+        text_b = _moved(text_b, image, text_a, share)
+    if chained:
+        terms["chain"] = alignment.chain * speech_chain(model, image[: n // 2], b.words)
+    else:
+        terms |= painted(model, text_a.u, a)
+    return added(terms | spoken(model, text_b.u, b, text_b.slots, text_b.mask))
+
+
+def speech_chain(model: SkipNet, image: Code, words: Collection[str]) -> Float[Tensor, ""]:
+    """What D_spch says of images, heard by E_spch and written by D_txt, against what D_txt writes of them.
+
+    D_spch hears of images nowhere else, and its L1 cannot tell a blurred word from a wrong one. Only D_spch
+    learns: all else is at rest. Images of which a word is written that is not in `words`, those of B, are
+    left out, as no speech can say it. The chain is that of Tjandra et al. (2017), closed here over an image.
+    """
+    with torch.no_grad():
+        ids = model.text_decoder.generate(image.u).clone()
+    written = [text.decode(row) for row in ids.tolist()]
+    kept = [i for i, sentence in enumerate(written) if sentence and set(text.words(sentence)) <= set(words)]
+    if not kept:
+        return image.u.new_zeros(())
+    image, ids = image[np.array(kept)], ids[kept]
+    mel, lengths = model.speech_decoder.unrolled(image.u, image.slots, image.mask, CHAIN_STEPS)
+    read = model.bottleneck({"speech": model.speech_encoder(mel, lengths)})["speech"].u
+    ended = ids == text.END_ID
+    characters = ended.int().cumsum(1) - ended.int() == 0  # the end symbol included
+    return losses.text_loss(model.text_decoder(read, ids), ids, characters)
+
+
+def _moved(code: Code, image: Code, text: Code, share: Float[Tensor, "batch 1"]) -> Code:
+    """`code` moved by a share of the modality gap of pairs, and with it what D_spch attends over.
+
+    Heads and slots of an image lie beside those of its text; the steps of a sequence do not, and move as u.
+    """
+    gap = image.u.detach() - text.u
+    slots = code.slots
+    if slots is not None:
+        shift = gap[:, None] if code.mask is not None else image.slots.detach() - text.slots
+        slots = slots + share[..., None] * shift
+    return replace(code, u=code.u + share * gap, slots=slots)
