@@ -11,9 +11,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from skiplib import losses, text
-from skiplib.encoders import valid
 from skiplib.model import Code, SkipNet
-from skiplib.objective import BatchA, BatchB, added, join, painted, spoken
+from skiplib.objective import BatchA, BatchB, added, join, painted, spoken, written
 
 CHAIN_STEPS = 80  # chunks that an image is spoken with at most, 5 s
 
@@ -24,13 +23,8 @@ def retelling(model: SkipNet, a: BatchA, b: BatchB) -> tuple[Float[Tensor, ""], 
     n, weight = len(a.image), model.experiment.alignment.weight
     texts, target = join(a.text, b.text), join(a.paraphrase, b.text)
     code = model.bottleneck({"text": model.text_encoder(texts.ids, texts.lengths)})["text"]
-    scores = model.text_decoder(code.u, target.ids)
-    characters = valid(target.lengths, target.ids.shape[1])
-    each = [
-        losses.text_loss(scores[rows], target.ids[rows], characters[rows], model.experiment.loss.reduction)
-        for rows in (slice(n), slice(n, None))
-    ]
-    return added({"text_to_text": weight * (each[0] + each[1])})
+    told_a, told_b = written(model.text_decoder, code.u, target, n, model.experiment.loss.reduction)
+    return added({"text_to_text": weight * (told_a + told_b)})
 
 
 def finishing(
@@ -75,8 +69,8 @@ def speech_chain(model: SkipNet, image: Code, words: Collection[str]) -> Float[T
     """
     with torch.no_grad():
         ids = model.text_decoder.generate(image.u).clone()
-    written = [text.decode(row) for row in ids.tolist()]
-    kept = [i for i, sentence in enumerate(written) if sentence and set(text.words(sentence)) <= set(words)]
+    sentences = [text.decode(row) for row in ids.tolist()]
+    kept = [i for i, sentence in enumerate(sentences) if sentence and set(text.words(sentence)) <= set(words)]
     if not kept:
         return image.u.new_zeros(())
     image, ids = image[np.array(kept)], ids[kept]

@@ -62,8 +62,8 @@ def objective(
             "speech": model.speech_encoder(b.mel, b.lengths),
         }
     )
-    image, written, speech = (codes[modality] for modality in MODALITIES)
-    text_a, text_b, other = written[:n], written[n : 2 * n], written[2 * n :]
+    image, said, speech = (codes[modality] for modality in MODALITIES)
+    text_a, text_b, other = said[:n], said[n : 2 * n], said[2 * n :]
 
     # Eqs. 4-6, and D_txt(u_txt) where the pair loss asks for it: all text decodings in one call.
     sources, targets = [image.u, speech.u], [a.text, b.text]
@@ -71,13 +71,7 @@ def objective(
         # u_txt of one caption is decoded as another of the same image: it keeps what they share.
         sources, targets = [*sources, text_a.u, text_b.u], [*targets, a.paraphrase, b.text]
     target = join(*targets)
-    scores = model.text_decoder(torch.cat(sources), target.ids)
-    characters = valid(target.lengths, target.ids.shape[1])
-    reduction = options.loss.reduction
-    per_source = [
-        losses.text_loss(scores[i : i + n], target.ids[i : i + n], characters[i : i + n], reduction)
-        for i in range(0, len(target.ids), n)
-    ]
+    per_source = written(model.text_decoder, torch.cat(sources), target, n, options.loss.reduction)
     terms = painted(model, text_a.u, a) | spoken(model, text_b.u, b, text_b.slots, text_b.mask)
     terms |= {
         "image_to_text": options.loss.text * per_source[0],
@@ -89,7 +83,7 @@ def objective(
     pairs = [(image.u, text_a.u), (speech.u, text_b.u), (text_a.u, other.u)]
     if aligned in ("contrastive", "both"):
         temperature = options.alignment.temperature
-        centre = torch.cat([image.u, written.u, speech.u]).float().mean(0)  # of A and B together
+        centre = torch.cat([image.u, said.u, speech.u]).float().mean(0)  # of A and B together
         contrast = sum(losses.contrastive_loss(x, y, centre, temperature) for x, y in pairs)
         terms["contrastive"] = options.alignment.contrastive_weight * contrast
     if aligned == "l2":
@@ -101,10 +95,10 @@ def objective(
         if options.adversarial.reach == "transformer":  # what lies below T is left alone
             z = model.transformer(torch.cat([codes[m].e.detach() for m in MODALITIES]))
             matched = [z[:n], z[-n:]]
-        adversarial, watched = _adversarial(model, *matched, written.z[: 2 * n], progress)
+        adversarial, watched = _adversarial(model, *matched, said.z[: 2 * n], progress)
         terms |= adversarial
     if isinstance(model.memory, MemoryFusion):
-        watched |= memory_use(model.memory, torch.cat([image.z, written.z, speech.z]).detach())
+        watched |= memory_use(model.memory, torch.cat([image.z, said.z, speech.z]).detach())
     return added(terms, watched)
 
 
@@ -114,6 +108,18 @@ def added(
     """The sum of the terms, and terms and what is only watched as numbers."""
     total = torch.stack([term.float() for term in terms.values()]).sum()
     return total, {name: float(value.detach()) for name, value in {**terms, **(watched or {})}.items()}
+
+
+def written(
+    decoder: nn.Module, u: Float[Tensor, "rows latent"], target: Texts, n: int, reduction: str
+) -> list[Float[Tensor, ""]]:
+    """The cross-entropy of texts from their codes, one for each `n` rows: several sources in one call."""
+    scores = decoder(u, target.ids)
+    characters = valid(target.lengths, target.ids.shape[1])
+    return [
+        losses.text_loss(scores[i : i + n], target.ids[i : i + n], characters[i : i + n], reduction)
+        for i in range(0, len(target.ids), n)
+    ]
 
 
 def painted(model: nn.Module, u: Float[Tensor, "batch latent"], a: BatchA) -> dict[str, Tensor]:

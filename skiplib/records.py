@@ -156,6 +156,11 @@ def read_records(folder: Path) -> list[Record]:
     return [read_record(path) for path in sorted(folder.glob("*.json"))]
 
 
+def known(*folders: Path) -> list[Record]:
+    """The records of several folders; of a run that more than one has, that of the last."""
+    return list({record.run_id: record for folder in folders for record in read_records(folder)}.values())
+
+
 def table(records: Sequence[Record]) -> pd.DataFrame:
     """One row a record and metric: system, overlay, corpus, scale, seed, metric, value, n, low, high."""
     columns = [*GROUP, "seed", "metric", "value", "n", "low", "high"]

@@ -15,6 +15,7 @@ from skiplib.metrics import bleu
 from skiplib.provenance import provenance
 from skiplib.records import (
     Record,
+    known,
     make_record,
     read_record,
     read_records,
@@ -43,6 +44,13 @@ def test_round_trip(tmp_path: Path) -> None:
     assert path.name == f"{written.run_id}.json"
     assert read_record(path) == written
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
+
+
+def test_of_two_records_of_a_run_the_last_folder_s_is_known(tmp_path: Path) -> None:
+    old, new, other = record(), record(train_seconds=1.0), record(seed=1)
+    for one, place in ((old, "committed"), (other, "committed"), (new, "here")):
+        write_record(one, tmp_path / place)
+    assert known(tmp_path / "committed", tmp_path / "here", tmp_path / "none") == [new, other]
 
 
 def test_scores_come_back_as_they_were() -> None:

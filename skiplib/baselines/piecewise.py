@@ -7,13 +7,12 @@ from typing import Any
 from jaxtyping import Float
 from torch import Tensor
 
-from skiplib import losses
 from skiplib.baselines.coding import Baseline, Coder
 from skiplib.config import Experiment
 from skiplib.decoders import TextDecoder
-from skiplib.encoders import ImageEncoder, TextEncoder, valid
+from skiplib.encoders import ImageEncoder, TextEncoder
 from skiplib.inputs import image_batch
-from skiplib.objective import BatchA, BatchB, added, spoken
+from skiplib.objective import BatchA, BatchB, added, spoken, written
 from skiplib.speech_decoder import SpeechDecoder
 from skiplib.text import decode, encode_batch
 
@@ -43,19 +42,18 @@ class Piecewise(Baseline):
     def terms(self, a: BatchA, b: BatchB) -> dict[str, Tensor]:
         """Cross-entropy of A's texts from their images, Eq. 5 and the stop token from B's texts."""
         weight = self.experiment.loss
-        scores = self.text_decoder(self.image_coder(a.image), a.text.ids)
-        characters = valid(a.text.lengths, a.text.ids.shape[1])
-        written = weight.text * losses.text_loss(scores, a.text.ids, characters, weight.reduction)
+        described = self.image_coder(a.image)
+        (text,) = written(self.text_decoder, described, a.text, len(described), weight.reduction)
         u = self.text_coder(b.text.ids, b.text.lengths)
-        return {"image_to_text": written} | spoken(self, u, b)
+        return {"image_to_text": weight.text * text} | spoken(self, u, b)
 
     def convert(self, x: Any, source: str, target: str) -> list[str] | list[Tensor]:
         """One batch: an image is spoken by way of what is written of it."""
         if source == "image":
-            written = self._write(x)
+            captions = self._write(x)
             if target == "text":
-                return written
-            x = [text.strip() or SILENT for text in written]
+                return captions
+            x = [caption.strip() or SILENT for caption in captions]
         ids, lengths = (part.to(self.device) for part in encode_batch(x))
         return self.speech_decoder.generate(self.text_coder(ids, lengths))
 

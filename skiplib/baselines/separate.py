@@ -6,14 +6,13 @@ from typing import Any
 
 from torch import Tensor
 
-from skiplib import losses
 from skiplib.baselines.coding import Coder
 from skiplib.baselines.piecewise import Piecewise
 from skiplib.config import Experiment
 from skiplib.decoders import ImageDecoder, TextDecoder
-from skiplib.encoders import SpeechEncoder, TextEncoder, valid
+from skiplib.encoders import SpeechEncoder, TextEncoder
 from skiplib.inputs import mel_batch
-from skiplib.objective import BatchA, BatchB, painted
+from skiplib.objective import BatchA, BatchB, painted, written
 from skiplib.text import decode, encode_batch
 
 
@@ -32,11 +31,10 @@ class Separate(Piecewise):
     def terms(self, a: BatchA, b: BatchB) -> dict[str, Tensor]:
         """Those of `Piecewise`, Eq. 4 from A's texts, and cross-entropy of B's texts from their speech."""
         weight = self.experiment.loss
-        scores = self.transcript_decoder(self.speech_coder(b.mel, b.lengths), b.text.ids)
-        characters = valid(b.text.lengths, b.text.ids.shape[1])
-        heard = weight.text * losses.text_loss(scores, b.text.ids, characters, weight.reduction)
+        heard = self.speech_coder(b.mel, b.lengths)
+        (text,) = written(self.transcript_decoder, heard, b.text, len(heard), weight.reduction)
         u = self.caption_coder(a.text.ids, a.text.lengths)
-        return super().terms(a, b) | painted(self, u, a) | {"speech_to_text": heard}
+        return super().terms(a, b) | painted(self, u, a) | {"speech_to_text": weight.text * text}
 
     def convert(self, x: Any, source: str, target: str) -> Tensor | list[str] | list[Tensor]:
         """One batch in one of `tasks`."""
