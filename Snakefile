@@ -41,6 +41,8 @@ TITLES = {
 COMPARED = [RECORD.format(system=system, seed=0) for system in (SYSTEM, "piecewise", "ours")]
 if not OTHERS or not all(Path(path).exists() for path in COMPARED):  # after `rows` they do, or have failed
     del TITLES["05_compare"]
+if CORPUS != "skipworld":  # the sweeps are of that world
+    del TITLES["06_sweeps"]
 ASKED = [named(name) for name in (config.get("sweep") or "").split()] or SWEEPS
 POINTS = [
     (system, overlay)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -119,6 +119,23 @@ class AttributeReader(nn.Module):
         read = self.predict(mean_image[None])
         right = (read == labels).sum(axis=1)
         return ItemScores(right.astype(np.float64), np.full(len(labels), float(labels.shape[1])))
+
+    @classmethod
+    def kept(
+        cls,
+        path: Path,
+        training: Callable[[], tuple[Images, Int[np.ndarray, "n k"]]],
+        classes: Sequence[int],
+        epochs: int = 8,
+        progress: bool = False,
+    ) -> AttributeReader:
+        """The reader saved at `path`; trained on what `training` gives, and saved, if it is not there."""
+        try:
+            return cls.load(path)
+        except CheckpointError:  # not there yet, or damaged
+            reader = cls.fit(*training(), classes, epochs=epochs, progress=progress)
+            reader.save(path)
+            return reader
 
     def save(self, path: Path) -> None:
         """Write the weights as safetensors, in one move."""

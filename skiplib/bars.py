@@ -1,4 +1,4 @@
-"""The bars that a demo run of `ours_aligned` must pass, and a system held against them."""
+"""The bars that a demo run of `ours_aligned` must pass on each corpus, and a system held against them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Bar(NamedTuple):
 
 
 WITHOUT = "without L_adv"  # the same metric of the same system trained without the adversarial loss
-BARS = (
+WORLD = (
     Bar("judge_wer_truth", "<=", 0.02),
     Bar("judge_wer_vocoded", "<=", 0.03),
     Bar("i2t_content_accuracy", ">=", 0.95),
@@ -38,15 +38,25 @@ BARS = (
     Bar("modality_probe_accuracy", "<", 0.0, WITHOUT),
     Bar("train_seconds", "<=", 1_200),
 )
+BARS = {"skipworld": WORLD, "digits": (Bar("i2s_digit_accuracy", ">=", 0.95),)}
+MAIN = {  # the metrics that a figure shows
+    "skipworld": ("i2s_content_accuracy", "i2t_content_accuracy", "i2s_wer", "t2s_wer", "s2t_wer"),
+    "digits": ("i2s_digit_accuracy", "i2t_digit_accuracy", "t2i_digit_accuracy", "s2i_digit_accuracy"),
+}
 
 
-def scoreboard(summary: pd.DataFrame, system: str) -> pd.DataFrame:
+def marks(corpus: str) -> dict[str, float]:
+    """The bars of a corpus that are plain numbers, by metric."""
+    return {bar.metric: bar.bound for bar in BARS[corpus] if not bar.of}
+
+
+def scoreboard(summary: pd.DataFrame, system: str, corpus: str = "skipworld") -> pd.DataFrame:
     """Every metric of a system, means and intervals over seeds, beside its bar and whether it is met.
 
     `summary` is `records.summary` of one corpus, scale and overlay. What no record has is "missing".
     """
     means = summary.set_index(["system", "metric"])
-    bars = {bar.metric: bar for bar in BARS}
+    bars = {bar.metric: bar for bar in BARS[corpus]}
     rows = []
     for name in dict.fromkeys([*bars, *summary.loc[summary["system"] == system, "metric"]]):
         found = means.loc[(system, name)] if (system, name) in means.index else None

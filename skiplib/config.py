@@ -19,6 +19,7 @@ from skiplib.options import (
     Adversarial,
     Alignment,
     Audio,
+    Digits,
     Evaluation,
     Frozen,
     Image,
@@ -37,6 +38,9 @@ from skiplib.options import (
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA_DIR = Path(os.environ.get("SKIPLIB_DATA", ROOT / "data"))
+SOURCES_DIR = Path(
+    os.environ.get("SKIPLIB_SOURCES", DATA_DIR / "sources")
+)  # of corpora that are not made here
 RUNS_DIR = Path(os.environ.get("SKIPLIB_RUNS", ROOT / "runs"))
 RECORDS_DIR = ROOT / "reports" / "records"
 
@@ -53,6 +57,7 @@ class Experiment(Frozen):
     init: Literal["identity", "linear"] = "identity"
     code_norm: Literal["none", "batch"] = "none"  # of each encoder's e, one norm a modality
     world: World = World()
+    digits: Digits = Digits()
     audio: Audio = Audio()
     image: Image = Image()
     text_encoder: TextEncoder = TextEncoder()
@@ -159,7 +164,11 @@ VARIANTS: dict[str, dict[str, Any]] = {
     **{f"aligned_{name}": ALIGNED | overlay for name, overlay in ABLATIONS.items()},
     **BASELINES,
 }
-CORPORA = ("skipworld",)
+# What a corpus changes of a scale: ten words need less of everything than sentences do.
+CORPORA: dict[str, dict[str, dict[str, Any]]] = {
+    "skipworld": {},
+    "digits": {"demo": {"optim.steps": 600, "evaluation.scenes": 500}},
+}
 
 
 def experiment(
@@ -182,8 +191,9 @@ def experiment(
     ):
         if name not in known:
             raise ConfigError(f"unknown {kind} {name!r}; there are: {', '.join(known)}")
+    preset = SCALES[scale] | CORPORA[corpus].get(scale, {}) | VARIANTS[variant]
     values: dict[str, Any] = {"variant": variant, "scale": scale, "corpus": corpus, "seed": seed}
-    for name, value in (SCALES[scale] | VARIANTS[variant] | (overlay or {})).items():
+    for name, value in (preset | (overlay or {})).items():
         _set(values, name, value)
     try:
         return Experiment.model_validate(values)

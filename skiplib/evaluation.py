@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -16,10 +17,11 @@ import torch
 from tqdm import tqdm
 
 from skiplib import metrics
-from skiplib.audio import to_waves
+from skiplib.audio import prepare_wave, to_waves
 from skiplib.bottleneck import MODALITIES, MemoryFusion
 from skiplib.config import Experiment
 from skiplib.corpora import open_corpus
+from skiplib.digits import against_digits
 from skiplib.files import whole
 from skiplib.grammar import parse, scene_facts
 from skiplib.judge import Judge
@@ -81,7 +83,9 @@ def evaluate(model: System, prepared: Prepared, judge: Judge, progress: bool = T
                 result.scores[f"{name}_bleu{n}"] = metrics.bleu(captions, made, n)
         else:
             result.scores[f"{name}_wer"] = metrics.wer(spoken, made)
-    if a.facts[0] is not None:
+    if experiment.corpus == "digits":
+        result.scores |= against_digits(model, prepared, result.outputs, progress)
+    elif a.facts[0] is not None:
         result.scores |= _against_scenes(model, prepared, result.outputs, progress)
     if isinstance(model, SkipNet):
         result.scores |= _bottleneck(model, prepared, given)
@@ -95,9 +99,14 @@ def floor(prepared: Prepared, experiment: Experiment, judge: Judge, progress: bo
     count = min(experiment.evaluation.scenes, len(prepared.truth.sentences))
     path = prepared.folder.parent / f"{prepared.folder.name}-{prepared.digest[:8]}-{count}.floor.json"
     if not path.exists():
-        _, _, truth = open_corpus(experiment)
-        bar = tqdm(truth, total=count, desc="true speech", mininterval=1, disable=not progress)
-        voice = [wave for (wave, _), _ in zip((item.waveform() for item in bar), range(count), strict=False)]
+        bar = tqdm(
+            open_corpus(experiment).truth,
+            total=count,
+            desc="true speech",
+            mininterval=1,
+            disable=not progress,
+        )
+        voice = [prepare_wave(*item.waveform(), experiment.audio).numpy() for item in islice(bar, count)]
         vocoded = to_waves(
             [torch.from_numpy(np.array(prepared.truth.mel(i))) for i in range(count)],
             experiment.audio,

@@ -41,6 +41,12 @@ class World(Frozen):
         return f"{split}-{self.test_draw}" if split == "test" and self.test_draw else split
 
 
+class Digits(Frozen):
+    """Real digits: whose recordings are B; of all speakers where it is empty."""
+
+    speaker: Literal["", "george", "jackson", "lucas", "nicolas", "theo", "yweweler"] = "jackson"
+
+
 class Audio(Frozen):
     """Waveform to mel-spectrogram and back (DECISIONS.md 20); times in samples at `rate` Hz."""
 

@@ -9,7 +9,6 @@ from jaxtyping import Int
 
 from skiplib.attributes import AttributeReader
 from skiplib.config import World
-from skiplib.errors import CheckpointError
 from skiplib.prepare import Prepared
 from skiplib.scenes import COLOURS, PATTERNS, RELATIONS, SHAPES, SIZES, Scene
 
@@ -58,15 +57,11 @@ def attribute_labels(scenes: Sequence[Scene], world: World) -> Int[np.ndarray, "
 def attribute_reader(prepared: Prepared, world: World, progress: bool = False) -> AttributeReader:
     """The reader for a prepared world: trained on its true scenes once, and kept beside the data."""
     path = prepared.folder.parent / f"{prepared.folder.name}-{prepared.digest[:8]}.reader.safetensors"
-    try:
-        return AttributeReader.load(path)
-    except CheckpointError:  # not there yet, or damaged
+
+    def training() -> tuple[np.ndarray, np.ndarray]:
         train = prepared.a["train"]
         n = min(TRAINING_IMAGES, len(train.images))
         scenes = [Scene.from_json(facts["scene"]) for facts in train.facts[:n] if facts is not None]
-        labels = attribute_labels(scenes, world)
-        reader = AttributeReader.fit(
-            np.array(train.images[:n]), labels, attribute_classes(world), progress=progress
-        )
-        reader.save(path)
-        return reader
+        return np.array(train.images[:n]), attribute_labels(scenes, world)
+
+    return AttributeReader.kept(path, training, attribute_classes(world), progress=progress)

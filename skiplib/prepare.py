@@ -27,7 +27,7 @@ from tqdm import tqdm
 
 from skiplib.audio import prepare_wave, to_mel
 from skiplib.config import DATA_DIR, Audio, Experiment
-from skiplib.corpora import ImageTextItem, TextSpeechItem, open_corpus
+from skiplib.corpora import ImageTextItem, Opened, TextSpeechItem, open_corpus
 from skiplib.errors import DataError
 from skiplib.inputs import image_array
 
@@ -83,7 +83,9 @@ def prepare(experiment: Experiment, folder: Path = DATA_DIR, workers: int = 2) -
 
     Raises `DataError` if more than 1% of a set cannot be used.
     """
-    key = json.dumps([FORMAT, _determines(experiment)], sort_keys=True)
+    opened = open_corpus(experiment)
+    determines = _determines(experiment, opened)
+    key = json.dumps([FORMAT, determines], sort_keys=True)
     name = f"{experiment.corpus}-{experiment.scale}-{hashlib.sha256(key.encode()).hexdigest()[:8]}"
     place = folder / name
     if place.exists():
@@ -96,7 +98,7 @@ def prepare(experiment: Experiment, folder: Path = DATA_DIR, workers: int = 2) -
     with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=folder) as temporary:
         built = Path(temporary) / name
         built.mkdir()
-        _build(experiment, built, workers)
+        _build(experiment, opened, determines, built, workers)
         try:
             os.replace(built, place)
         except OSError:  # another process was faster; its folder holds the same
@@ -124,17 +126,18 @@ def load(place: Path) -> Prepared:
         raise DataError(f"{place} is damaged: {error!r}") from error
 
 
-def _determines(experiment: Experiment) -> dict[str, Any]:
-    return {
+def _determines(experiment: Experiment, opened: Opened) -> dict[str, Any]:
+    return opened.determines | {
         "corpus": experiment.corpus,
-        "world": experiment.world.model_dump(mode="json"),
         "audio": experiment.audio.model_dump(mode="json"),
         "image": experiment.image.model_dump(mode="json"),
     }
 
 
-def _build(experiment: Experiment, place: Path, workers: int) -> None:
-    a, b, truth = open_corpus(experiment)
+def _build(
+    experiment: Experiment, opened: Opened, determines: dict[str, Any], place: Path, workers: int
+) -> None:
+    a, b, truth = opened.a, opened.b, opened.truth
     lost: list[tuple[str, str]] = []
     texts: dict[str, Any] = {}
     context = multiprocessing.get_context("spawn")
@@ -161,7 +164,7 @@ def _build(experiment: Experiment, place: Path, workers: int) -> None:
     audio = [n for n in names if n.startswith("mels_")]  # the voice may differ in the last bit elsewhere
     manifest = {
         "format": FORMAT,
-        **_determines(experiment),
+        **determines,
         "counts": {
             key: len(value if isinstance(value, list) and key[0] != "a" else value[0])
             for key, value in texts.items()

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from skiplib import records
-from skiplib.bars import BARS, scoreboard
+from skiplib.bars import WORLD, scoreboard
 from skiplib.config import RECORDS_DIR, ROOT
 from skiplib.derived import chosen
 from skiplib.records import Record
@@ -30,7 +30,7 @@ def results(runs: Sequence[Record]) -> str:
     shown = [name for name in SYSTEMS if any(r.system == name for r in runs)]
     if not shown:
         return "No record is committed yet.\n"
-    metrics = [*dict.fromkeys([bar.metric for bar in BARS] + list(STATED))]
+    metrics = [*dict.fromkeys([bar.metric for bar in WORLD] + list(STATED))]
     needed = [r for r in runs if r.system in shown or r.system == "aligned_no_Ladv"]
     summary = records.summary(needed, metrics)
     boards = {name: scoreboard(summary, name) for name in shown}

@@ -12,8 +12,9 @@ import torch
 
 from skiplib import config, records, training
 from skiplib.config import Experiment
+from skiplib.digits import judge_for
 from skiplib.evaluation import evaluate
-from skiplib.judge import Judge, WhisperJudge
+from skiplib.judge import Judge
 from skiplib.overlays import format_overlay
 from skiplib.prepare import Prepared, prepare
 from skiplib.provenance import provenance
@@ -42,7 +43,7 @@ def run(
     """Train and evaluate one experiment and write its record under `runs/records/`."""
     began = time.monotonic()
     model, prepared, seconds = trained(experiment, overlay)
-    result = evaluate(model, prepared, judge or WhisperJudge())
+    result = evaluate(model, prepared, judge or judge_for(experiment, prepared, progress=True))
     result.scores["train_seconds"] = seconds
     checkpoint = folder_of(experiment, overlay) / training.FINAL
     e = experiment

@@ -22,11 +22,10 @@ from torch import Tensor
 
 from skiplib import metrics
 from skiplib.audio import to_waves
-from skiplib.grammar import parse, scene_facts
 from skiplib.judge import Judge
+from skiplib.known import known
 from skiplib.prepare import Prepared
 from skiplib.report import audio_html
-from skiplib.scenes import Scene
 from skiplib.systems import System
 from skiplib.transcripts import coloured, nearest
 
@@ -71,8 +70,8 @@ def describe(
         facts = test.facts[row]
         accuracy = None
         if facts is not None:
-            truth = scene_facts(Scene.from_json(facts["scene"]))
-            accuracy = metrics.content_accuracy([truth], [parse(heard[i])]).value
+            knows = known(model.experiment)
+            accuracy = metrics.content_accuracy([knows.truth(facts)], [knows.told(heard[i])]).value
         image, captions = np.array(test.images[row]), test.captions[row]
         spoken = (mels[i], waves[i], truths[i], waves[len(chosen) + i], heard[len(chosen) + i])
         found.append(Described(row, image, captions, written[i], heard[i], *spoken, accuracy))

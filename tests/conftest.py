@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from made_digits import make_digits
 
 from skiplib.batches import Batches
 from skiplib.config import Experiment, experiment
@@ -39,3 +40,11 @@ def model(smoke: Experiment) -> SkipNet:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     return tmp_path / "run"
+
+
+@pytest.fixture(scope="session")
+def digit_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of made-up files of the corpus `digits`."""
+    place = tmp_path_factory.mktemp("sources") / "digits"
+    make_digits(place)
+    return place

@@ -1,6 +1,8 @@
 import pandas as pd
+import pytest
 
-from skiplib.bars import BARS, scoreboard
+from skiplib.bars import BARS, MAIN, marks, scoreboard
+from skiplib.config import CORPORA
 
 
 def summary(**metrics: dict[str, tuple[float, float, float]]) -> pd.DataFrame:
@@ -48,4 +50,12 @@ def test_scoreboard_needs_the_other_system_to_compare_with() -> None:
 
 def test_scoreboard_of_no_record_is_all_missing() -> None:
     board = scoreboard(summary(), "ours")
-    assert set(board["verdict"]) == {"missing"} and len(board) == len(BARS)
+    assert set(board["verdict"]) == {"missing"} and len(board) == len(BARS["skipworld"])
+
+
+@pytest.mark.parametrize("corpus", CORPORA)
+def test_every_corpus_has_bars_and_main_metrics(corpus: str) -> None:
+    found = summary(ours_aligned={name: (0.99, 0.98, 1.0) for name in marks(corpus)})
+    board = scoreboard(found, "ours_aligned", corpus)
+    assert set(marks(corpus)) & set(MAIN[corpus]) and list(board.index) == [b.metric for b in BARS[corpus]]
+    assert board.loc["i2s_digit_accuracy", "verdict"] == "met" if corpus == "digits" else len(board) > 9

@@ -8,7 +8,7 @@ import pytest
 
 from skiplib import prepare as module
 from skiplib.batches import Batches
-from skiplib.corpora import ImageTextItem, TextSpeechItem
+from skiplib.corpora import ImageTextItem, Opened, TextSpeechItem
 from skiplib.errors import DataError
 from skiplib.prepare import load, prepare
 from skiplib.text import decode
@@ -61,6 +61,8 @@ def broken() -> np.ndarray:
 class Half:
     """A corpus of which half the images cannot be read."""
 
+    image_text_count = text_speech_count = len
+
     def image_text(self, split):
         good = partial(np.zeros, (8, 8, 3), np.uint8)
         for i in range(10):
@@ -71,7 +73,7 @@ class Half:
 
 
 def test_too_many_losses_are_an_error_and_leave_nothing(smoke, tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "open_corpus", lambda _: (Half(), Half(), []))
+    monkeypatch.setattr(module, "open_corpus", lambda _: Opened(Half(), Half(), [], {}))
     with pytest.raises(DataError, match="5 of 10 items cannot be used, as train-"):
         prepare(smoke, tmp_path)
     assert not list(tmp_path.iterdir())

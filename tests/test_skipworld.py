@@ -21,7 +21,8 @@ SMOKE = experiment("ours_aligned", "smoke")
 
 
 def test_both_corpora_are_one_world_of_the_size_asked_for() -> None:
-    a, b, truth = open_corpus(SMOKE)
+    opened = open_corpus(SMOKE)
+    a, b, truth = opened.a, opened.b, opened.truth
     assert isinstance(a, ImageTextCorpus) and isinstance(b, TextSpeechCorpus)
     for split in ("train", "test"):
         assert len(list(a.image_text(split))) == a.image_text_count(split)

@@ -12,7 +12,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from skiplib.config import Experiment
+from skiplib.config import CORPORA, SOURCES_DIR, Experiment
 from skiplib.errors import ConfigError
 
 
@@ -53,17 +53,33 @@ class TextSpeechCorpus(Protocol):
     def text_speech_count(self, split: str) -> int: ...
 
 
-def open_corpus(
-    experiment: Experiment,
-) -> tuple[ImageTextCorpus, TextSpeechCorpus, Iterable[TextSpeechItem]]:
+@dataclass(frozen=True)
+class Opened:
     """The corpora A and B of an experiment, and the truth: the first caption of each test image, spoken.
 
-    The truth has the ids of the test images; only evaluation may see it. Raises `ConfigError` on an
-    unknown name.
+    The truth has the ids of the test images; only evaluation may see it. `determines` is what the content
+    follows from, beside the names of the corpus and the sizes of images and mels.
     """
+
+    a: ImageTextCorpus
+    b: TextSpeechCorpus
+    truth: Iterable[TextSpeechItem]
+    determines: dict[str, Any]
+
+
+def open_corpus(experiment: Experiment) -> Opened:
+    """The corpora of an experiment. Raises `ConfigError` on an unknown name, `DataError` on missing files."""
     if experiment.corpus == "skipworld":
         from skiplib.corpora.skipworld import SkipWorld  # a corpus' libraries load only if it is used
 
         world = SkipWorld(experiment.world, experiment.audio.rate, experiment.image.size)
-        return world, world, world.spoken_captions(experiment.world.test_scenes)
-    raise ConfigError(f"unknown corpus {experiment.corpus!r}; there are: skipworld")
+        truth = world.spoken_captions(experiment.world.test_scenes)
+        return Opened(world, world, truth, {"world": experiment.world.model_dump(mode="json")})
+    if experiment.corpus == "digits":
+        from skiplib.corpora.digits import Digits
+
+        digits = Digits(SOURCES_DIR / "digits", experiment.digits.speaker)
+        truth = digits.spoken_captions(digits.image_text_count("test"))
+        made = {"digits": experiment.digits.model_dump(mode="json"), "source": digits.fingerprint()}
+        return Opened(digits, digits, truth, made)
+    raise ConfigError(f"unknown corpus {experiment.corpus!r}; there are: {', '.join(CORPORA)}")
