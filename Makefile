@@ -18,7 +18,7 @@ READY := $(if $(filter file,$(origin VENV)),$(VENV)/.ready,$(if $(wildcard $(BIN
 export PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup study sweep unlock ablation promote lab test lint format clean
+.PHONY: help setup study sweep unlock fetch ablation promote lab test lint format clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,8 +31,8 @@ $(READY): pyproject.toml
 	$(BIN)/python -m pip install --disable-pip-version-check --editable '.[dev]'
 	@touch $@
 
-SNAKEMAKE = $(BIN)/snakemake $(if $(PROFILE),--profile $(PROFILE),--cores $(CORES)) --scheduler greedy --rerun-incomplete --quiet host reason \
-	--rerun-triggers mtime params code input \
+SNAKEMAKE = $(BIN)/snakemake $(if $(PROFILE),--profile $(PROFILE),--cores $(CORES)) \
+	--scheduler greedy --rerun-incomplete --quiet host reason --rerun-triggers mtime params code input \
 	--config scale=$(SCALE) corpus=$(CORPUS) seeds=$(SEEDS)
 
 # A row that fails does not stop the others: the report comes all the same, and make fails at the end.
@@ -47,6 +47,9 @@ sweep: $(READY)  ## one switch over several values, or all sweeps: SWEEP=slots S
 
 unlock: $(READY)  ## after a power cut or a kill -9, if `make study` finds its folder locked
 	$(BIN)/snakemake --cores 1 --unlock
+
+fetch: $(READY)  ## download the files of a corpus that may be downloaded: CORPUS=digits
+	$(BIN)/python -m skiplib.fetch $(CORPUS)
 
 ablation: $(READY)  ## one row of a table: VARIANT=no_T SCALE=demo CORPUS=skipworld SEED=0
 	$(BIN)/python -m skiplib.execute notebooks/run_ablation.ipynb \

@@ -1,6 +1,7 @@
 """Handwritten digits with their names as A, spoken digits of one voice as B: both real, in minutes.
 
-The files lie in `config.SOURCES_DIR / "digits"`, as their makers publish them:
+The files lie in `config.SOURCES_DIR / "digits"` (`skiplib.fetch` downloads them), as their makers publish
+them:
 
 - MNIST (LeCun, Cortes and Burges; usually given as CC BY-SA 3.0): `t10k-images-idx3-ubyte` and
   `t10k-labels-idx1-ubyte`, and `train-images-idx3-ubyte` and `train-labels-idx1-ubyte` where they are at
@@ -83,8 +84,8 @@ class Digits:
         if {path.stem[0] for path in chosen} != set("0123456789"):
             raise DataError(
                 f"{self.folder / 'recordings'} lacks {split} recordings of some digits by "
-                f"{self.speaker or 'anyone'}: put those of the Free Spoken Digit Dataset there, named "
-                "{digit}_{speaker}_{index}.wav (https://github.com/Jakobovski/free-spoken-digit-dataset)"
+                f"{self.speaker or 'anyone'}: run `make fetch CORPUS=digits`, or put those of the Free "
+                "Spoken Digit Dataset there (https://github.com/Jakobovski/free-spoken-digit-dataset)"
             )
         return chosen
 
@@ -100,8 +101,8 @@ class Digits:
         for kind in ("images", "labels"):
             if ("t10k", kind) not in found:
                 raise DataError(
-                    f"{self.folder} lacks the {kind} of MNIST's test set: put t10k-images-idx3-ubyte.gz and "
-                    "t10k-labels-idx1-ubyte.gz there (http://yann.lecun.com/exdb/mnist/ and its mirrors)"
+                    f"{self.folder} lacks the {kind} of MNIST's test set: run `make fetch CORPUS=digits`, or "
+                    "put t10k-images-idx3-ubyte.gz and t10k-labels-idx1-ubyte.gz there"
                 )
         return found
 
