@@ -38,9 +38,14 @@ WORLD = (
     Bar("modality_probe_accuracy", "<", 0.0, WITHOUT),
     Bar("train_seconds", "<=", 1_200),
 )
-BARS = {"skipworld": WORLD, "digits": (Bar("i2s_digit_accuracy", ">=", 0.95),)}
+BARS = {  # of a folder of one's own nothing is promised but that the judge hears the truth
+    "skipworld": WORLD,
+    "digits": (Bar("i2s_digit_accuracy", ">=", 0.95),),
+    "folder": (Bar("judge_wer_vocoded", "<=", 0.1),),
+}
 MAIN = {  # the metrics that a figure shows
     "skipworld": ("i2s_content_accuracy", "i2t_content_accuracy", "i2s_wer", "t2s_wer", "s2t_wer"),
+    "folder": ("i2s_bleu1", "i2t_bleu1", "i2s_wer", "t2s_wer", "s2t_wer", "judge_wer_vocoded"),
     "digits": ("i2s_digit_accuracy", "i2t_digit_accuracy", "t2i_digit_accuracy", "s2i_digit_accuracy"),
 }
 

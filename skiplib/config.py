@@ -167,6 +167,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
 # What a corpus changes of a scale: ten words need less of everything than sentences do.
 CORPORA: dict[str, dict[str, dict[str, Any]]] = {
     "skipworld": {},
+    "folder": {},
     "digits": {"demo": {"optim.steps": 600, "evaluation.scenes": 500}},
 }
 

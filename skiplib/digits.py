@@ -119,7 +119,7 @@ def against_digits(
 
 
 def _labels(split: ImageTextSet) -> np.ndarray:
-    return np.array([facts["digit"] for facts in split.facts if facts is not None])
+    return np.array([facts["digit"] for facts in split.facts])
 
 
 def _right(found: np.ndarray) -> ItemScores:

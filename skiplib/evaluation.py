@@ -25,6 +25,7 @@ from skiplib.digits import against_digits
 from skiplib.files import whole
 from skiplib.grammar import parse, scene_facts
 from skiplib.judge import Judge
+from skiplib.known import known
 from skiplib.lexicon import vocabularies
 from skiplib.model import Code, SkipNet
 from skiplib.objective import memory_use
@@ -85,8 +86,10 @@ def evaluate(model: System, prepared: Prepared, judge: Judge, progress: bool = T
             result.scores[f"{name}_wer"] = metrics.wer(spoken, made)
     if experiment.corpus == "digits":
         result.scores |= against_digits(model, prepared, result.outputs, progress)
-    elif a.facts[0] is not None:
+    elif experiment.corpus == "skipworld":
         result.scores |= _against_scenes(model, prepared, result.outputs, progress)
+    else:
+        result.scores |= _against_captions(experiment, prepared, result.outputs)
     if isinstance(model, SkipNet):
         result.scores |= _bottleneck(model, prepared, given)
     return result
@@ -125,8 +128,8 @@ def floor(prepared: Prepared, experiment: Experiment, judge: Judge, progress: bo
         "judge_wer_truth": metrics.wer(texts, heard["truth"]),
         "judge_wer_vocoded": metrics.wer(texts, heard["vocoded"]),
     }
-    if a.facts[0] is not None and "sixth" in a.facts[0]:
-        sixth = [facts["sixth"] for facts in a.facts if facts is not None][:count]
+    if "sixth" in a.facts[0]:
+        sixth = [facts["sixth"] for facts in a.facts[:count]]
         scores["ceiling_wer"] = metrics.nearest_wer(a.captions[:count], sixth)
         for n in (1, 2, 3, 4):
             scores[f"ceiling_bleu{n}"] = metrics.bleu(a.captions[:count], sixth, n)
@@ -138,7 +141,7 @@ def _against_scenes(
 ) -> dict[str, Scores]:
     """What was written, heard and painted, against the facts of the scene."""
     world, test = model.experiment.world, prepared.a["test"]
-    scenes = [Scene.from_json(facts["scene"]) for facts in test.facts if facts is not None]
+    scenes = [Scene.from_json(facts["scene"]) for facts in test.facts]
     scenes = scenes[: model.experiment.evaluation.scenes]
     truths = [scene_facts(scene) for scene in scenes]
     told = {name: [parse(s) for s in outputs[name]] for name in ("i2t", "i2s") if name in outputs}
@@ -174,6 +177,24 @@ def _against_scenes(
             painted = model.translate(x, source, "image").numpy()
             scores[f"{name}_attribute_accuracy"] = reader.accuracy(painted, labels)
             scores[f"{name}_attribute_accuracy_chance"] = reader.chance(mean.astype(np.float32), labels)
+    return scores
+
+
+def _against_captions(
+    experiment: Experiment, prepared: Prepared, outputs: dict[str, list[str]]
+) -> dict[str, Scores]:
+    """What was written and heard, against the words of the first caption, where nothing else is known."""
+    knows = known(experiment, prepared)
+    truths = [knows.truth(facts) for facts in prepared.a["test"].facts[: experiment.evaluation.scenes]]
+    told = {name: [knows.told(s) for s in outputs[name]] for name in ("i2t", "i2s") if name in outputs}
+    scores: dict[str, Scores] = {}
+    for name, facts in told.items():
+        scores[f"{name}_zero_shot_accuracy"] = metrics.zero_shot_accuracy(
+            truths, facts, knows.zero_shot_concepts
+        )
+        scores[f"{name}_shared_accuracy"] = metrics.shared_accuracy(truths, facts, knows.zero_shot_concepts)
+    if len(told) == 2:
+        scores["i2s_i2t_agreement"] = metrics.agreement(told["i2t"], told["i2s"])
     return scores
 
 

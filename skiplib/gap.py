@@ -71,7 +71,7 @@ def unseen(experiment: Experiment, prepared: Prepared) -> pd.DataFrame:
     held = held_out(experiment.world) if world else None
     for split, part in prepared.a.items():
         if held is not None:
-            scenes = [Scene.from_json(facts["scene"]) for facts in part.facts if facts is not None]
+            scenes = [Scene.from_json(facts["scene"]) for facts in part.facts]
             new = sum(held.touches(scene.things) for scene in scenes)
         else:
             new = sum(not trained_on.issuperset(captions) for captions in part.captions)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,15 +10,24 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int
 
+from skiplib import gap
 from skiplib.config import Experiment, World
 from skiplib.corpora.digits import WORDS
-from skiplib.errors import ConfigError
 from skiplib.grammar import Facts, parse, scene_facts
 from skiplib.judge import normalise
 from skiplib.lexicon import vocabularies
 from skiplib.painted import attribute_labels, attribute_names
+from skiplib.prepare import Prepared
 from skiplib.scenes import Scene
 
+# fmt: off
+SMALL_WORDS = frozenset({  # that say nothing of an image by themselves
+    "a", "an", "and", "are", "as", "at", "be", "been", "but", "by", "down", "for", "from", "had", "has",
+    "have", "he", "her", "his", "in", "into", "is", "it", "its", "of", "on", "onto", "or", "out", "over",
+    "she", "some", "that", "the", "their", "there", "these", "they", "this", "those", "to", "up", "was",
+    "were", "which", "while", "who", "with",
+})
+# fmt: on
 Item = Mapping[str, Any]  # the `facts` of a corpus' item
 
 
@@ -40,13 +50,13 @@ class Known:
     zero_shot_concepts: Collection[Hashable]
 
 
-def known(experiment: Experiment) -> Known:
-    """What the corpus of `experiment` knows. Raises `ConfigError` where that is nothing."""
+def known(experiment: Experiment, prepared: Prepared) -> Known:
+    """What the corpus of `experiment` knows; where that is captions alone, the words of the first one."""
     if experiment.corpus == "skipworld":
         return _scenes(experiment.world)
     if experiment.corpus == "digits":
         return _digits()
-    raise ConfigError(f"nothing is known of the images of {experiment.corpus!r} beside their captions")
+    return _captions(experiment, prepared)
 
 
 def _scenes(world: World) -> Known:
@@ -81,4 +91,30 @@ def _digits() -> Known:
         vocabulary=frozenset(WORDS),
         zero_shot=(),
         zero_shot_concepts=(),
+    )
+
+
+def _captions(experiment: Experiment, prepared: Prepared) -> Known:
+    def facts(text: str) -> Facts:
+        said = [word for word in normalise(text).split() if word not in SMALL_WORDS]
+        return Facts(tuple(("word", word) for word in said), ())
+
+    def things(item: Item) -> list[str]:
+        return list(dict.fromkeys(word for _, word in facts(item["captions"][0]).content))
+
+    train = prepared.a["train"].facts
+    common = [word for word, _ in Counter(word for item in train for word in things(item)).most_common(8)]
+    lists = gap.word_lists(experiment, prepared)
+    zero_shot = [word for word in lists[gap.ZERO_SHOT] if word not in SMALL_WORDS]
+    return Known(
+        truth=lambda item: facts(item["captions"][0]),
+        told=facts,
+        things=things,
+        attributes=[f'says "{word}"' for word in common],
+        labels=lambda items: np.array([[word in things(item) for word in common] for item in items]).astype(
+            int
+        ),
+        vocabulary=frozenset(word for words in lists.values() for word in words),
+        zero_shot=zero_shot,
+        zero_shot_concepts=[("word", word) for word in zero_shot],
     )

@@ -61,7 +61,7 @@ def attribute_reader(prepared: Prepared, world: World, progress: bool = False) -
     def training() -> tuple[np.ndarray, np.ndarray]:
         train = prepared.a["train"]
         n = min(TRAINING_IMAGES, len(train.images))
-        scenes = [Scene.from_json(facts["scene"]) for facts in train.facts[:n] if facts is not None]
+        scenes = [Scene.from_json(facts["scene"]) for facts in train.facts[:n]]
         return np.array(train.images[:n]), attribute_labels(scenes, world)
 
     return AttributeReader.kept(path, training, attribute_classes(world), progress=progress)

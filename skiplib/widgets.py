@@ -49,7 +49,7 @@ class Described:
     true_mel: Float[Tensor, "true_time mel"]
     true_wave: Float[np.ndarray, " true_samples"]  # the truth through mel and Griffin-Lim
     true_heard: str
-    accuracy: float | None  # content words heard that belong; None where the scene is not known
+    accuracy: float  # share of the content words heard that belong, by `known`
 
 
 def describe(
@@ -65,13 +65,10 @@ def describe(
     truths = [torch.from_numpy(np.array(prepared.truth.mel(row), dtype=np.float32)) for row in chosen]
     waves = [wave.numpy() for wave in to_waves([*mels, *truths], audio, progress=progress)]
     heard = judge.transcribe(waves, audio.rate, progress)
-    found = []
+    found, knows = [], known(model.experiment, prepared)
     for i, row in enumerate(chosen):
-        facts = test.facts[row]
-        accuracy = None
-        if facts is not None:
-            knows = known(model.experiment)
-            accuracy = metrics.content_accuracy([knows.truth(facts)], [knows.told(heard[i])]).value
+        truth, said = knows.truth(test.facts[row]), knows.told(heard[i])
+        accuracy = metrics.content_accuracy([truth], [said]).value
         image, captions = np.array(test.images[row]), test.captions[row]
         spoken = (mels[i], waves[i], truths[i], waves[len(chosen) + i], heard[len(chosen) + i])
         found.append(Described(row, image, captions, written[i], heard[i], *spoken, accuracy))
@@ -92,7 +89,7 @@ def picture_html(image: UInt8[np.ndarray, "3 height width"], label: str, width: 
 def card(item: Described, rate: int, zero_shot: Collection[str] = ()) -> str:
     """One described image: picture, both players, transcript and text."""
     name = f"test image {item.row}"
-    belongs = "" if item.accuracy is None else f" · {item.accuracy:.0%} of the content words belong"
+    belongs = f" · {item.accuracy:.0%} of the content words belong"
     lines = {
         "said (judge)": coloured(item.heard, item.references, zero_shot),
         "written": coloured(item.written, item.references, zero_shot),

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
+from dataclasses import replace
 
 from skiplib.config import experiment
-from skiplib.errors import ConfigError
 from skiplib.known import known
 from skiplib.metrics import content_accuracy
 
 
 def test_a_scene_and_its_caption_say_the_same(smoke, prepared):
-    knows, test = known(smoke), prepared.a["test"]
+    knows, test = known(smoke, prepared), prepared.a["test"]
     truths = [knows.truth(facts) for facts in test.facts]
     assert content_accuracy(truths, [knows.told(captions[0]) for captions in test.captions]).value == 1
     assert knows.labels(test.facts).shape == (len(test.facts), len(knows.attributes))
@@ -20,8 +19,8 @@ def test_a_scene_and_its_caption_say_the_same(smoke, prepared):
     assert set(knows.zero_shot) < knows.vocabulary and {"person", colour} & knows.vocabulary
 
 
-def test_a_digit_is_one_concept():
-    knows = known(experiment("ours", "smoke", "digits"))
+def test_a_digit_is_one_concept(prepared):
+    knows = known(experiment("ours", "smoke", "digits"), prepared)
     truth = knows.truth({"digit": 7})
     assert content_accuracy([truth] * 3, [knows.told(t) for t in ("Seven.", "7", "eight")]).value == 2 / 3
     assert content_accuracy([truth], [knows.told("a seven or an eight")]).value == 1 / 2
@@ -29,6 +28,15 @@ def test_a_digit_is_one_concept():
     assert knows.things({"digit": 7}) == ["seven"] and not knows.zero_shot
 
 
-def test_an_unknown_corpus_says_so(smoke):
-    with pytest.raises(ConfigError, match="nothing is known of the images of 'photographs'"):
-        known(smoke.model_copy(update={"corpus": "photographs"}))
+def test_elsewhere_the_first_caption_is_the_truth(smoke, prepared):
+    other = smoke.model_copy(update={"corpus": "folder"})
+    train = [{"captions": captions} for captions in prepared.a["train"].captions]
+    a = prepared.a | {"train": replace(prepared.a["train"], facts=train)}
+    knows, item = known(other, replace(prepared, a=a)), {"captions": ["A dog runs along the beach.", "Sand"]}
+    truth = knows.truth(item)
+    assert [word for _, word in truth.content] == ["dog", "runs", "along", "beach"]
+    assert knows.things({"captions": ["a dog beside a dog"]}) == ["dog", "beside"]
+    assert content_accuracy([truth], [knows.told("the dog runs")]).value == 2 / 4
+    labels = knows.labels(train)
+    assert labels.shape == (len(train), 8) and set(labels.flatten()) == {0, 1} and 0 < labels.mean() < 1
+    assert knows.zero_shot and not {"the", "a"} & set(knows.zero_shot)

@@ -6,6 +6,7 @@ from functools import partial
 import numpy as np
 import pytest
 
+from skiplib import building
 from skiplib import prepare as module
 from skiplib.batches import Batches
 from skiplib.corpora import ImageTextItem, Opened, TextSpeechItem
@@ -81,7 +82,7 @@ def test_too_many_losses_are_an_error_and_leave_nothing(smoke, tmp_path, monkeyp
 
 def test_processes_that_end_early_are_an_error_that_says_why():
     with ProcessPoolExecutor(1) as pool, pytest.raises(DataError, match=r"images ended before.*__main__"):
-        list(module._run(pool, os._exit, [1], "images"))
+        list(building._run(pool, os._exit, [1], "images"))
 
 
 def test_batches_are_the_same_at_the_same_step(prepared, smoke):

@@ -24,7 +24,7 @@ class Parrot:
         return [self.sentence for _ in waveforms]
 
 
-def item(row: int = 3, accuracy: float | None = 0.5) -> Described:
+def item(row: int = 3, accuracy: float = 0.5) -> Described:
     wave, mel = np.sin(np.arange(1_600) / 20).astype(np.float32), torch.zeros(8, 80)
     image = np.zeros((3, 8, 8), dtype=np.uint8)
     sound = (mel, wave, mel, wave, "")
@@ -32,7 +32,7 @@ def item(row: int = 3, accuracy: float | None = 0.5) -> Described:
 
 
 def test_cards_carry_all_they_show() -> None:
-    html = gallery([item(), item(4, None)], 16_000).data
+    html = gallery([item(), item(4)], 16_000).data
     assert html.count("<audio") == 4 and html.count("<img") == 2
     assert "50% of the content words" in html and "a &lt;red&gt; circle" in html
     assert not loads(html)

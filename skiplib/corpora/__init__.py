@@ -15,14 +15,17 @@ import numpy as np
 from skiplib.config import CORPORA, SOURCES_DIR, Experiment
 from skiplib.errors import ConfigError
 
+SPLITS = ("train", "test")
+
 
 @dataclass(frozen=True)
 class ImageTextItem:
-    """A pair of A: an image, uint8 [h, w, 3], and its captions; `facts` is what the corpus knows more."""
+    """A pair of A: an image, as `inputs.image_array` takes it, and its captions; `facts` is what the corpus
+    knows more."""
 
     id: str
     captions: tuple[str, ...]
-    image: Callable[[], np.ndarray]
+    image: Callable[[], Any]
     facts: dict[str, Any] | None = None
 
 
@@ -51,6 +54,13 @@ class TextSpeechCorpus(Protocol):
     def text_speech(self, split: str) -> Iterator[TextSpeechItem]: ...
 
     def text_speech_count(self, split: str) -> int: ...
+
+
+def checked(split: str) -> str:
+    """`split`, if it is one. Raises `ConfigError` otherwise."""
+    if split not in SPLITS:
+        raise ConfigError(f"unknown split {split!r}; there are: {', '.join(SPLITS)}")
+    return split
 
 
 @dataclass(frozen=True)
@@ -82,4 +92,10 @@ def open_corpus(experiment: Experiment) -> Opened:
         truth = digits.spoken_captions(digits.image_text_count("test"))
         made = {"digits": experiment.digits.model_dump(mode="json"), "source": digits.fingerprint()}
         return Opened(digits, digits, truth, made)
+    if experiment.corpus == "folder":
+        from skiplib.corpora.folder import Folder
+
+        own = Folder(SOURCES_DIR / "folder", experiment.audio.rate)
+        truth = own.spoken_captions(own.image_text_count("test"))
+        return Opened(own, own, truth, {"source": own.fingerprint()})
     raise ConfigError(f"unknown corpus {experiment.corpus!r}; there are: {', '.join(CORPORA)}")

@@ -23,8 +23,8 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from skiplib.corpora import ImageTextItem, TextSpeechItem
-from skiplib.errors import ConfigError, DataError
+from skiplib.corpora import ImageTextItem, TextSpeechItem, checked
+from skiplib.errors import DataError
 
 WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 TRAINING = 9_000  # of MNIST's 10,000 test images, where its training images are missing
@@ -73,7 +73,7 @@ class Digits:
         return hashlib.sha256("\n".join(listed).encode()).hexdigest()
 
     def _recordings(self, split: str) -> list[Path]:
-        _check(split)
+        checked(split)
         found = {}
         for path in sorted((self.folder / "recordings").glob("*.*")):
             digit, speaker, index = (*path.stem.split("_"), "", "")[:3]
@@ -123,8 +123,7 @@ class Digits:
         return {"train": (images[:cut], labels[:cut]), "test": (images[cut:], labels[cut:])}
 
     def _split(self, split: str) -> tuple[np.ndarray, np.ndarray]:
-        _check(split)
-        return self._images[split]
+        return self._images[checked(split)]
 
 
 def idx(path: Path, kind: str) -> np.ndarray:
@@ -152,8 +151,3 @@ def recording(path: Path) -> tuple[np.ndarray, int]:
         return soundfile.read(path, dtype="float32")
     except (OSError, soundfile.LibsndfileError) as error:
         raise DataError(f"{path} cannot be read: {error}") from error
-
-
-def _check(split: str) -> None:
-    if split not in {"train", "test"}:
-        raise ConfigError(f"unknown split {split!r}; there are: train, test")

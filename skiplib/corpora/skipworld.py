@@ -14,8 +14,7 @@ from itertools import islice
 import numpy as np
 
 from skiplib.config import World
-from skiplib.corpora import ImageTextItem, TextSpeechItem
-from skiplib.errors import ConfigError
+from skiplib.corpora import ImageTextItem, TextSpeechItem, checked
 from skiplib.grammar import captions
 from skiplib.scenes import render, sample_scenes
 from skiplib.sentences import sentences
@@ -67,9 +66,7 @@ class SkipWorld:
             yield TextSpeechItem(item.id, text, partial(record, text, self.rate))
 
     def _count(self, split: str, train: int, test: int) -> int:
-        if split not in {"train", "test"}:
-            raise ConfigError(f"unknown split {split!r}; there are: train, test")
-        return train if split == "train" else test
+        return train if checked(split) == "train" else test
 
 
 def record(text: str, rate: int) -> tuple[np.ndarray, int]:

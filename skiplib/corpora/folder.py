@@ -1,0 +1,124 @@
+"""Images and recordings of your own, in the imagefolder and audiofolder convention.
+
+Two folders under `config.SOURCES_DIR / "folder"`, `images` and `speech`, each with a `metadata.csv` beside or
+above its files:
+
+    file_name,text,split
+    beach/one.jpg,A dog runs along the beach.,train
+    beach/one.jpg,A brown dog near the sea.,train
+    two.png,Two children play chess.,test
+
+`file_name` is relative to `metadata.csv`; an image has as many captions as it has rows, a recording one text.
+Images are of any format that Pillow reads, recordings of any that libsndfile reads (WAV, FLAC, OGG, MP3), at
+any rate. Without a column `split` a tenth of the files is the test, chosen by their names. Licences are yours
+to mind.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections.abc import Iterator
+from functools import cached_property, partial
+from itertools import islice
+from pathlib import Path
+
+from PIL import Image, UnidentifiedImageError
+
+from skiplib.corpora import ImageTextItem, TextSpeechItem, checked
+from skiplib.corpora.digits import recording
+from skiplib.corpora.skipworld import record
+from skiplib.errors import DataError
+
+METADATA = "metadata.csv"
+SPLITS = {"train": "train", "test": "test", "validation": "test", "val": "test", "dev": "test"}
+
+
+class Folder:
+    """Both corpora from a folder. The truth, for want of a better, is the packaged voice, at `rate` Hz."""
+
+    def __init__(self, folder: Path, rate: int = 16_000) -> None:
+        self.folder, self.rate = folder, rate
+
+    def image_text_count(self, split: str) -> int:
+        """How many images `split` has."""
+        return len(self._rows["images"][checked(split)])
+
+    def image_text(self, split: str) -> Iterator[ImageTextItem]:
+        """The images of `split`, each with its captions."""
+        for name, texts in self._rows["images"][checked(split)].items():
+            image = partial(picture, self.folder / "images" / name)
+            yield ImageTextItem(name, tuple(texts), image)
+
+    def text_speech_count(self, split: str) -> int:
+        """How many recordings `split` has."""
+        return len(self._rows["speech"][checked(split)])
+
+    def text_speech(self, split: str) -> Iterator[TextSpeechItem]:
+        """The recordings of `split` with their texts."""
+        for name, texts in self._rows["speech"][checked(split)].items():
+            if len(texts) > 1:
+                raise DataError(f"{name} stands {len(texts)} times in {self.folder / 'speech' / METADATA}")
+            yield TextSpeechItem(name, texts[0], partial(recording, self.folder / "speech" / name))
+
+    def spoken_captions(self, n: int) -> Iterator[TextSpeechItem]:
+        """The first caption of the first `n` test images, by the packaged voice; for evaluation only."""
+        for item in islice(self.image_text("test"), n):
+            yield TextSpeechItem(item.id, item.captions[0], partial(record, item.captions[0], self.rate))
+
+    def fingerprint(self) -> str:
+        """Tells one state of the files from another: what is listed, and the sizes of the files."""
+        digest = hashlib.sha256()
+        for part, splits in self._rows.items():
+            digest.update((self.folder / part / METADATA).read_bytes())
+            for name in (name for rows in splits.values() for name in rows):
+                path = self.folder / part / name
+                digest.update(f"{name} {path.stat().st_size if path.is_file() else 0}".encode())
+        return digest.hexdigest()
+
+    @cached_property
+    def _rows(self) -> dict[str, dict[str, dict[str, list[str]]]]:
+        """Texts by file, split and folder."""
+        return {part: _read(self.folder / part / METADATA) for part in ("images", "speech")}
+
+
+def picture(path: Path) -> Image.Image:
+    """An image file, of any mode; can be sent to another process.
+
+    Raises `DataError`, naming the file, if it cannot be read.
+    """
+    try:
+        with Image.open(path) as image:
+            image.load()
+            return image
+    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+        raise DataError(f"{path} cannot be read: {error}") from error
+
+
+def _read(path: Path) -> dict[str, dict[str, list[str]]]:
+    """Raises `DataError` if the file is missing, is no table of `file_name` and `text`, or lacks a split."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(
+            f"{path} cannot be read ({error}): a table with file_name,text is needed there"
+        ) from error
+    found: dict[str, dict[str, list[str]]] = {"train": {}, "test": {}}
+    for line, row in enumerate(rows, start=2):
+        name, text = row.get("file_name"), row.get("text")
+        if not name or text is None:
+            raise DataError(f"{path}, line {line}: columns file_name and text are needed, not {list(row)}")
+        split = row.get("split") or ("test" if _drawn(name) else "train")
+        if split not in SPLITS:
+            raise DataError(f"{path}, line {line}: unknown split {split!r}; there are: {', '.join(SPLITS)}")
+        found[SPLITS[split]].setdefault(name, []).append(text)
+    for split, files in found.items():
+        if not files:
+            raise DataError(f"{path} lists no file for {split}: {len(rows)} rows are too few, or one-sided")
+    return found
+
+
+def _drawn(name: str) -> bool:
+    """A tenth of all names."""
+    return int(hashlib.sha256(name.encode()).hexdigest(), 16) % 10 == 0

@@ -1,0 +1,47 @@
+"""Text as people write it, made sayable with 66 symbols."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from skiplib.cleaning import clean
+from skiplib.errors import DataError
+from skiplib.text import decode, encode, normalise
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("A child in a pink dress .", "A child in a pink dress."),
+        ("Dr. Smith & Co. own 50% of it", "doctor Smith and company own fifty percent of it"),
+        ("on the 21st, at 5:30 (or 6)", "on the twenty-first, at five thirty (or six)"),
+        ("He paid $3,500.50.", "He paid three thousand, five hundred point five dollars."),
+        ("No. 5 is naïve, “he” said…", 'number five is naive, "he" said...'),
+        ("No. It is not.", "No. It is not."),
+        ("1234567890123", "one two three four five six seven eight nine zero one two three"),
+    ],
+)
+def test_numbers_signs_and_abbreviations_become_words(written, said):
+    assert clean(written) == (said, [])
+
+
+def test_what_has_no_symbol_is_named():
+    assert clean("e=mc² is 中文_x") == ("e equals mc is x", ["²", "中", "文", "_"])
+
+
+@pytest.mark.parametrize("text", ["", "  ", "中文", "?!", "..."])
+def test_what_says_nothing_is_an_error(text):
+    with pytest.raises(DataError, match="nothing of"):
+        clean(text)
+
+
+@given(st.text(max_size=60))
+def test_whatever_is_written_can_be_encoded_or_is_refused(text):
+    try:
+        said, left_out = clean(text)
+    except DataError:
+        return
+    assert decode(encode(said)) == normalise(said) and clean(said)[1] == []
+    assert all(character in text or not character.isascii() for character in left_out)

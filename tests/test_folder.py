@@ -1,0 +1,149 @@
+"""A folder of one's own: what is listed, what is missing, and a run over it."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from PIL import Image
+
+from skiplib import config, corpora, runs
+from skiplib.config import experiment
+from skiplib.corpora import ImageTextCorpus, TextSpeechCorpus
+from skiplib.corpora.folder import Folder
+from skiplib.errors import ConfigError, DataError
+from skiplib.prepare import prepare
+from skiplib.voice import speak
+
+SMOKE = experiment("ours_aligned", "smoke", "folder")
+COLOURS = ("red", "green", "blue", "black")
+SPOKEN = ("The dog runs.", "A red house.", "2 men wait in the park.", "She likes a green garden.")
+
+
+def listed(path: Path, rows: list[tuple[str, ...]], columns: str = "file_name,text,split") -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([tuple(columns.split(",")), *rows])
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """24 images in four modes and formats with two captions each, 16 recordings in three formats."""
+    place = tmp_path_factory.mktemp("own") / "folder"
+    (place / "images" / "inside").mkdir(parents=True)
+    (place / "speech").mkdir()
+    rows, said = [], []
+    for i in range(24):
+        colour, mode = COLOURS[i % 4], ("RGB", "L", "RGBA", "P")[i // 4 % 4]
+        name = f"inside/{i}.{'png' if mode in ('RGBA', 'P') else 'jpg'}"
+        Image.new("RGB", (50 + i, 40), colour).convert(mode).save(place / "images" / name)
+        split = "test" if i >= 16 else "train"
+        rows += [(name, f"A {colour} wall, number {i}", split), (name, f"all is {colour}", split)]
+    for i in range(16):
+        text, kind = SPOKEN[i % 4], ("wav", "flac", "ogg")[i % 3]
+        rate = (16_000, 22_050)[i % 2]
+        soundfile.write(place / "speech" / f"{i}.{kind}", speak(text, rate), rate)
+        said.append((f"{i}.{kind}", text, "validation" if i >= 8 else ""))
+    listed(place / "images" / "metadata.csv", rows)
+    listed(place / "speech" / "metadata.csv", [row if row[2] else (*row[:2], "train") for row in said])
+    return place
+
+
+def test_both_protocols(own):
+    found = Folder(own)
+    assert isinstance(found, ImageTextCorpus) and isinstance(found, TextSpeechCorpus)
+    assert [found.image_text_count(split) for split in ("train", "test")] == [16, 8]
+    assert [found.text_speech_count(split) for split in ("train", "test")] == [8, 8]
+    item = next(found.image_text("test"))
+    assert item.captions == ("A red wall, number 16", "all is red") and item.id == "inside/16.jpg"
+    wave, rate = next(found.text_speech("train")).waveform()
+    assert rate == 16_000 and 0.1 < len(wave) / rate < 3
+    with pytest.raises(ConfigError, match="unknown split 'dev'"):
+        found.image_text_count("dev")
+
+
+def test_a_split_is_drawn_by_name_where_none_is_given(own, tmp_path):
+    listed(
+        tmp_path / "images" / "metadata.csv", [(f"{i}.png", "a wall") for i in range(200)], "file_name,text"
+    )
+    listed(
+        tmp_path / "speech" / "metadata.csv", [(f"{i}.wav", "a wall") for i in range(200)], "file_name,text"
+    )
+    counts = [Folder(tmp_path).image_text_count(split) for split in ("train", "test")]
+    assert sum(counts) == 200 and 5 < counts[1] < 40
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "message"),
+    [
+        (
+            [("1.png", "a", "train")],
+            "file_name,words,split",
+            r"line 2: columns file_name and text are needed",
+        ),
+        (
+            [("1.png", "a", "tests")],
+            "file_name,text,split",
+            "line 2: unknown split 'tests'; there are: train",
+        ),
+        ([("1.png", "a", "train")], "file_name,text,split", "lists no file for test: 1 rows"),
+    ],
+)
+def test_a_table_that_does_not_fit_is_named(own, tmp_path, rows, columns, message):
+    (tmp_path / "speech").symlink_to(own / "speech")
+    with pytest.raises(DataError, match=r"metadata.csv cannot be read .*file_name,text is needed there"):
+        Folder(tmp_path).image_text_count("test")
+    listed(tmp_path / "images" / "metadata.csv", rows, columns)
+    with pytest.raises(DataError, match=message):
+        Folder(tmp_path).image_text_count("test")
+
+
+def test_a_recording_has_one_text(own, tmp_path):
+    (tmp_path / "images").symlink_to(own / "images")
+    rows = [("1.wav", "a", "train"), ("1.wav", "b", "train"), ("2.wav", "b", "test")]
+    listed(tmp_path / "speech" / "metadata.csv", rows)
+    with pytest.raises(DataError, match=r"1.wav stands 2 times"):
+        list(Folder(tmp_path).text_speech("train"))
+
+
+def test_a_run_over_a_folder(own, tmp_path, monkeypatch):
+    monkeypatch.setattr(corpora, "SOURCES_DIR", own.parent)
+    monkeypatch.setattr(config, "RUNS_DIR", tmp_path / "runs")
+    monkeypatch.setattr(runs, "prepare", lambda e: prepare(e, tmp_path / "data"))
+    record, path = runs.run(SMOKE)
+    assert path.name == "folder-smoke-ours_aligned-s0.json"
+    assert record.metrics["judge_wer_truth"].value < 0.3 and record.metrics["i2s_bleu1"].n == 8
+    assert {"i2s_zero_shot_accuracy", "i2s_i2t_agreement"} < set(record.metrics)
+    prepared = prepare(SMOKE, tmp_path / "data")
+    assert prepared.b["train"].sentences[2] == "two men wait in the park."
+    assert prepared.a["test"].captions[0] == ["A red wall, number sixteen", "all is red"]
+    assert prepared.manifest["quarantined"] == 0 and "characters_left_out" not in prepared.manifest
+
+
+def test_files_that_cannot_be_used_are_quarantined_and_keep_the_truth_in_step(own, tmp_path, monkeypatch):
+    place = tmp_path / "sources" / "folder"
+    for part in ("images", "speech"):
+        (place / part).mkdir(parents=True)
+        for path in (own / part).iterdir():
+            (place / part / path.name).symlink_to(path)
+    table = (own / "images" / "metadata.csv").read_text()
+    (place / "images" / "metadata.csv").unlink()
+    broken = "\n".join(
+        f"{name},a ☃ wall,{split}" for name, split in (("no.png", "test"), ("cut.jpg", "test"))
+    )
+    (place / "images" / "metadata.csv").write_text(table + broken + "\n")
+    whole = (own / "images" / "inside" / "0.jpg").read_bytes()
+    (place / "images" / "cut.jpg").write_bytes(whole[: len(whole) // 2])
+    monkeypatch.setattr(corpora, "SOURCES_DIR", place.parent)
+    with pytest.raises(DataError, match=r"2 of 10 items cannot be used, as .*cut.jpg cannot be read"):
+        prepare(SMOKE, tmp_path / "data")
+    monkeypatch.setattr("skiplib.building.MAX_LOSS", 0.5)
+    prepared = prepare(SMOKE, tmp_path / "data")
+    assert prepared.manifest["characters_left_out"] == {"☃": 4}  # as caption and as truth
+    assert len(prepared.a["test"].captions) == len(prepared.truth.sentences) == len(prepared.a["test"].images)
+    assert prepared.truth.sentences == [captions[0] for captions in prepared.a["test"].captions]
+    lost = (prepared.folder / "quarantine.csv").read_text()
+    assert "no.png" in lost and "cut.jpg cannot be read" in lost and np.all(prepared.truth.lengths > 0)
