@@ -11,35 +11,12 @@ from torch.optim import Optimizer
 
 from skiplib.config import Experiment, Optim
 from skiplib.muon import Muon32
+from skiplib.stages import Stage, learning, stages
 
 # Muon is for matrices between hidden layers (Jordan et al. 2024); M's rate and C's are tuned for Adam, and
 # D_img is all filters but for its first map.
 ADAM_S_OWN = ("embedding.", "score.", "frames.", "stop.", "memory.", "classifier.", "image_decoder.")
 NEWTON_SCHULZ_STEPS = 3
-
-
-def stages(experiment: Experiment) -> dict[str, range]:
-    """The steps of each stage: `joint`, all parts; `text`, E_txt, T, M and D_txt by text autoencoding, where
-    it is on; `apart`, with these at rest; `chain`, with D_spch alone, where the speech chain is on
-    (DECISIONS.md 38, 43, 45). The last ones may be empty."""
-    optim, alignment = experiment.optim, experiment.alignment
-    joint = max(1, round(optim.joint * optim.steps))
-    rest, autoencodes = optim.steps - joint, alignment.kind in ("text_autoencoding", "both")
-    text = joint + round(alignment.text_stage * rest) if autoencodes else joint
-    chain = joint + round(alignment.chain_start * rest) if alignment.chain else optim.steps
-    ends = {"joint": joint, "text": text, "apart": chain, "chain": optim.steps}
-    starts = [0, *ends.values()]
-    return {stage: range(start, end) for start, (stage, end) in zip(starts, ends.items(), strict=False)}
-
-
-def learning(experiment: Experiment, stage: str) -> tuple[str, ...]:
-    """The parts that learn in a stage after the first, in which all do."""
-    if stage == "chain":
-        return ("speech_decoder",)
-    if stage == "text":
-        return ("text_encoder", "transformer", "memory", "text_decoder")
-    decoders = ("image_decoder", "speech_decoder")
-    return (*decoders, "image_encoder", "speech_encoder") if experiment.alignment.follow else decoders
 
 
 def learning_rate(optim: Optim, step: int, steps: int) -> float:
@@ -77,6 +54,7 @@ def precision(optim: Optim) -> str:
 def make_optimisers(model: nn.Module, experiment: Experiment) -> list[Optimizer]:
     """Adam, and Muon where `optim.kind` asks for it; `set_rates` sets their rates at each step."""
     optim, alignment, plan = experiment.optim, experiment.alignment, stages(experiment)
+    again_at = {Stage.TEXT: alignment.text_rate, Stage.CHAIN: alignment.chain_rate}
     # Adam moves every entry of the key convolution by about the rate at once, and a key sums over all of
     # them: at the full rate the attention is one-hot, and dead, within some fifty steps.
     relative = {"classifier": experiment.adversarial.classifier_rate}
@@ -87,16 +65,16 @@ def make_optimisers(model: nn.Module, experiment: Experiment) -> list[Optimizer]
         """What one of the two moves, part by part."""
         found = []
         for part, module in model.named_children():
-            last = part in learning(experiment, "apart")
+            last = part in learning(experiment, Stage.APART)
             by_muon = optim.muon_last_rate if last else optim.muon_rate
             rate = relative.get(part, 1.0) * (by_muon if muon else 1.0)
             named = module.named_parameters(prefix=part)
             own = [p for name, p in named if (optim.kind == "muon" and _is_hidden_matrix(name, p)) == muon]
             if own:
-                spans = [(range(plan["apart" if last else "joint"].stop), rate)]
+                spans = [(range(plan[Stage.APART if last else Stage.JOINT].stop), rate)]
                 spans += [
                     (plan[stage], rate * again)
-                    for stage, again in (("text", alignment.text_rate), ("chain", alignment.chain_rate))
+                    for stage, again in again_at.items()
                     if part in learning(experiment, stage)
                 ]
                 found.append({"params": own, "spans": spans})

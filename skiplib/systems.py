@@ -13,6 +13,7 @@ from skiplib.config import Experiment
 from skiplib.finishing import finishing, retelling
 from skiplib.model import SkipNet
 from skiplib.objective import BatchA, BatchB, objective
+from skiplib.stages import Stage
 
 System = SkipNet | Baseline
 NETWORKS: dict[str, type[Baseline]] = {
@@ -28,16 +29,16 @@ def build(experiment: Experiment) -> System:
 
 
 def step_loss(
-    system: System, a: BatchA, b: BatchB, progress: float = 1.0, stage: str = "joint"
+    system: System, a: BatchA, b: BatchB, progress: float = 1.0, stage: Stage = Stage.JOINT
 ) -> tuple[Float[Tensor, ""], dict[str, float]]:
-    """The loss of one step in a stage (`optimisers.stages`) and its terms by name.
+    """The loss of one step in a stage (`stages`) and its terms by name.
 
     `progress` is the share of the joint steps that are done. A baseline has one stage.
     """
     if not isinstance(system, SkipNet):
         return system.loss(a, b)
-    if stage == "joint":
+    if stage is Stage.JOINT:
         return objective(system, a, b, progress)
-    if stage == "text":
+    if stage is Stage.TEXT:
         return retelling(system, a, b)
-    return finishing(system, a, b, stage == "chain")
+    return finishing(system, a, b, stage is Stage.CHAIN)

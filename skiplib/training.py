@@ -24,8 +24,9 @@ from skiplib.batches import Batches
 from skiplib.config import Experiment
 from skiplib.errors import CheckpointError, TrainingError
 from skiplib.objective import BatchA, BatchB
-from skiplib.optimisers import learning, learning_rate, make_optimisers, precision, set_rates, stages
+from skiplib.optimisers import learning_rate, make_optimisers, precision, set_rates
 from skiplib.prepare import Prepared
+from skiplib.stages import Stage, learning, stages
 from skiplib.systems import System, build, step_loss
 
 log = logging.getLogger(__name__)
@@ -41,7 +42,7 @@ class Step(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, a: BatchA, b: BatchB, progress: float, stage: str) -> tuple[Tensor, dict[str, float]]:
+    def forward(self, a: BatchA, b: BatchB, progress: float, stage: Stage) -> tuple[Tensor, dict[str, float]]:
         return step_loss(self.model, a, b, progress, stage)
 
 
@@ -67,7 +68,7 @@ def train(experiment: Experiment, prepared: Prepared, folder: Path) -> tuple[Sys
     start, seconds = _resume(folder, experiment, model, optimisers)
     batches = Batches(prepared, experiment)
     steps, plan = experiment.optim.steps, stages(experiment)
-    joint = len(plan["joint"])
+    joint = len(plan[Stage.JOINT])
     # Clipped each for itself: the large gradients of one, C above all, must not shrink those of another.
     parts = [list(part.parameters()) for part in model.children()]
 
@@ -79,12 +80,12 @@ def train(experiment: Experiment, prepared: Prepared, folder: Path) -> tuple[Sys
 
     begun = saved = time.monotonic()
     model.train()
-    for step, stage, bar in _watched(start, experiment):
+    for step, stage, bar in _watched(start, plan, experiment.variant):
         a, b = batches(step, fabric.device)
         set_rates(optimisers, experiment.optim, step)
-        if stage != "joint" and step == max(start, plan[stage].start):
-            _rest(model, learning(experiment, stage), still=stage == "text")
-        if stage in ("text", "chain") and step == plan[stage].start:
+        if stage is not Stage.JOINT and step == max(start, plan[stage].start):
+            _rest(model, learning(experiment, stage), still=stage is Stage.TEXT)
+        if stage in (Stage.TEXT, Stage.CHAIN) and step == plan[stage].start:
             # Adam's second moments are those of small gradients: under larger ones its steps are too long.
             for part in learning(experiment, stage):
                 for parameter in model.get_submodule(part).parameters():
@@ -117,13 +118,13 @@ def read_log(folder: Path) -> pd.DataFrame:
     return pd.read_json(folder / LOG, lines=True)
 
 
-def _watched(start: int, experiment: Experiment) -> Iterator[tuple[int, str, tqdm]]:
+def _watched(start: int, plan: dict[Stage, range], title: str) -> Iterator[tuple[int, Stage, tqdm]]:
     """The steps left to do and their stage, with a bar for each stage: their steps take different times."""
-    for stage, steps in stages(experiment).items():
+    for stage, steps in plan.items():
         left = range(max(steps.start, start), steps.stop)
         if left:
-            title, done = f"{experiment.variant}, {stage}", left.start - steps.start
-            bar = tqdm(left, initial=done, total=len(steps), desc=title, mininterval=2)
+            done = left.start - steps.start
+            bar = tqdm(left, initial=done, total=len(steps), desc=f"{title}, {stage}", mininterval=2)
             for step in bar:
                 yield step, stage, bar
 

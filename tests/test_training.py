@@ -9,7 +9,8 @@ from skiplib.config import Optim, experiment
 from skiplib.errors import ConfigError, TrainingError
 from skiplib.model import SkipNet
 from skiplib.muon import Muon32
-from skiplib.optimisers import learning, learning_rate, make_optimisers, set_rates, stages
+from skiplib.optimisers import learning_rate, make_optimisers, set_rates
+from skiplib.stages import Stage, learning, stages
 from skiplib.training import FINAL, LOG, RESUME, train
 
 
@@ -52,7 +53,7 @@ def test_an_interrupted_run_ends_as_if_it_had_not_been(stage, good, prepared, tm
         train(tiny, prepared, tmp_path / "cut")
     assert (tmp_path / "cut" / RESUME).exists() and not (tmp_path / "cut" / FINAL).exists()
     resumed, _ = train(tiny, prepared, tmp_path / "cut")
-    joint = len(stages(tiny)["joint"])
+    joint = len(stages(tiny)[Stage.JOINT])
     # the step that was cut is done again, those before it are not
     assert len(calls) == 1 + {"objective": joint, "finishing": tiny.optim.steps - joint}[stage]
     for (name, a), b in zip(whole.state_dict().items(), resumed.state_dict().values(), strict=True):
@@ -79,9 +80,11 @@ def test_the_bottleneck_rests_while_the_last_parts_go_on(variant, prepared, tmp_
         train(half, prepared, tmp_path / "again")
     for name, value in model.state_dict().items():
         moved = not torch.equal(value, seen[name])
-        rests = not name.startswith(learning(half, "apart")) or "project_cell" in name  # for attend=sequence
+        rests = (
+            not name.startswith(learning(half, Stage.APART)) or "project_cell" in name
+        )  # for attend=sequence
         assert moved != rests or name.endswith("num_batches_tracked"), name
-    assert {"image_encoder", "speech_encoder"} <= set(learning(half, "apart")) or variant == "ours"
+    assert {"image_encoder", "speech_encoder"} <= set(learning(half, Stage.APART)) or variant == "ours"
 
 
 def test_the_speech_chain_moves_the_speech_decoder_alone(prepared, folder, monkeypatch):
@@ -107,7 +110,9 @@ def test_the_text_stage_moves_what_text_passes_through_and_no_norm(prepared, fol
     overlay = {"optim.steps": 10, "optim.joint": 0.7, "alignment.text_stage": 0.34}
     some = experiment("ours_aligned", "smoke", overlay=overlay)
     assert [len(steps) for steps in stages(some).values()] == [7, 1, 2, 0]
-    assert not stages(experiment("aligned_no_T", "smoke", overlay={"alignment.kind": "l2"} | overlay))["text"]
+    assert not stages(experiment("aligned_no_T", "smoke", overlay={"alignment.kind": "l2"} | overlay))[
+        Stage.TEXT
+    ]
     seen = []
     for name in ("retelling", "finishing"):
         real = getattr(systems, name)
@@ -120,7 +125,7 @@ def test_the_text_stage_moves_what_text_passes_through_and_no_norm(prepared, fol
     train(some, prepared, folder)
     before, after = seen[:2]
     moved = {name for name, value in before.items() if not torch.equal(value, after[name])}
-    assert {name.split(".")[0] for name in moved} == set(learning(some, "text"))
+    assert {name.split(".")[0] for name in moved} == set(learning(some, Stage.TEXT))
     assert not any("running" in name for name in moved)
 
 
@@ -195,7 +200,7 @@ def test_each_part_learns_at_its_own_rate_for_its_own_steps():
     assert math.isclose(first["text_decoder.lstm.weight_hh_l0"], optim.muon_rate)
     assert math.isclose(first["speech_decoder.prenet.0.weight"], optim.muon_last_rate)
     assert math.isclose(first["memory.memory"], some.memory.rate)
-    for stage, last in (("apart", apart), ("chain", chain)):
+    for stage, last in ((Stage.APART, apart), (Stage.CHAIN, chain)):
         learns = {name for name in names.values() if name.startswith(learning(some, stage))}
         assert {name for name, rate in last.items() if rate} == learns
     assert math.isclose(text["memory.memory"], some.alignment.text_rate * some.memory.rate)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
 import torch
@@ -29,7 +30,7 @@ class Coder(nn.Module):
         return self.map(self.norm(self.encoder(*given)[0]))
 
 
-class Baseline(nn.Module):
+class Baseline(nn.Module, ABC):
     """A system that trains in one stage, by its `loss`, and has some of the six directions, its `tasks`."""
 
     tasks: ClassVar[frozenset[tuple[str, str]]]
@@ -38,13 +39,13 @@ class Baseline(nn.Module):
         super().__init__()
         self.experiment = experiment
 
+    @abstractmethod
     def loss(self, a: BatchA, b: BatchB) -> tuple[Float[Tensor, ""], dict[str, float]]:
         """The loss of a step, and its terms by name."""
-        raise NotImplementedError
 
+    @abstractmethod
     def convert(self, x: Any, source: str, target: str) -> Any:
         """One batch in one of `tasks`."""
-        raise NotImplementedError
 
     @torch.inference_mode()
     def translate(self, x: Any, source: str, target: str, batch: int = 64) -> Any:
