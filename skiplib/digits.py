@@ -8,7 +8,6 @@ of all speakers; its own errors on test recordings stand in every record, as Whi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -56,7 +55,7 @@ class DigitJudge:
             said = [*(item.text for item in items), *b.sentences]
             return _pictures([*mels, *again]), np.array([WORDS.index(word) for word in said])[:, None]
 
-        path = _beside(prepared, "digit_judge")
+        path = prepared.beside(".digit_judge.safetensors")
         return cls(AttributeReader.kept(path, training, [len(WORDS)], EPOCHS, progress), audio)
 
     def transcribe(self, waveforms: Sequence[np.ndarray], rate: int, progress: bool = False) -> list[str]:
@@ -107,7 +106,7 @@ def against_digits(
         train = prepared.a["train"]
         return np.array(train.images[:TRAINING_IMAGES]), _labels(train)[:TRAINING_IMAGES, None]
 
-    path = _beside(prepared, "digit_reader")
+    path = prepared.beside(".digit_reader.safetensors")
     reader = AttributeReader.kept(path, training, [len(WORDS)], progress=progress)
     scores["reader_accuracy"] = reader.accuracy(np.array(test.images[: len(labels)]), labels[:, None])
     mels = [prepared.truth.mel(i) for i in range(len(labels))]
@@ -124,10 +123,6 @@ def _labels(split: ImageTextSet) -> np.ndarray:
 
 def _right(found: np.ndarray) -> ItemScores:
     return ItemScores(found.astype(np.float64), np.ones(len(found)))
-
-
-def _beside(prepared: Prepared, name: str) -> Path:
-    return prepared.folder.parent / f"{prepared.folder.name}-{prepared.digest[:8]}.{name}.safetensors"
 
 
 def _pictures(mels: Sequence[Any]) -> np.ndarray:

@@ -100,7 +100,7 @@ def floor(prepared: Prepared, experiment: Experiment, judge: Judge, progress: bo
     a sixth caption against the other five."""
     a = prepared.a["test"]
     count = min(experiment.evaluation.scenes, len(prepared.truth.sentences))
-    path = prepared.folder.parent / f"{prepared.folder.name}-{prepared.digest[:8]}-{count}.floor.json"
+    path = prepared.beside(f"-{count}.floor.json")
     if not path.exists():
         bar = tqdm(
             open_corpus(experiment).truth,

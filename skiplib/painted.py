@@ -56,7 +56,7 @@ def attribute_labels(scenes: Sequence[Scene], world: World) -> Int[np.ndarray, "
 
 def attribute_reader(prepared: Prepared, world: World, progress: bool = False) -> AttributeReader:
     """The reader for a prepared world: trained on its true scenes once, and kept beside the data."""
-    path = prepared.folder.parent / f"{prepared.folder.name}-{prepared.digest[:8]}.reader.safetensors"
+    path = prepared.beside(".reader.safetensors")
 
     def training() -> tuple[np.ndarray, np.ndarray]:
         train = prepared.a["train"]

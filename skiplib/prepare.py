@@ -66,6 +66,10 @@ class Prepared:
         """SHA-256 of the manifest."""
         return hashlib.sha256(json.dumps(self.manifest, sort_keys=True).encode()).hexdigest()
 
+    def beside(self, name: str) -> Path:
+        """Where something that follows from these data alone is kept: beside their folder."""
+        return self.folder.with_name(f"{self.folder.name}-{self.digest[:8]}{name}")
+
 
 def prepare(experiment: Experiment, folder: Path = DATA_DIR, workers: int = 2) -> Prepared:
     """The prepared data of an experiment, built if it is not there or is damaged.
