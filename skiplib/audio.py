@@ -7,10 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
-import soundfile
 import torch
 import torchaudio
 from jaxtyping import Float
@@ -109,15 +107,3 @@ def prepare_wave(wave: np.ndarray, rate: int, audio: Audio) -> Float[Tensor, " s
         )
     tensor = torch.from_numpy(np.ascontiguousarray(samples, dtype=np.float32))
     return tensor if rate == audio.rate else torchaudio.functional.resample(tensor, rate, audio.rate)
-
-
-def read_wave(path: Path, audio: Audio) -> Float[Tensor, " samples"]:
-    """A recording in any format that libsndfile reads, prepared as `prepare_wave` does.
-
-    Raises `DataError`, naming the file, if it cannot be read or used.
-    """
-    try:
-        samples, rate = soundfile.read(path, dtype="float32")
-        return prepare_wave(samples, rate, audio)
-    except (soundfile.LibsndfileError, DataError) as error:
-        raise DataError(f"{path}: {error}") from error

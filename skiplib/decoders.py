@@ -37,10 +37,11 @@ class ImageDecoder(nn.Module):
         layers: list[nn.Module] = []
         sizes = (64, *options.channels, 3)
         for before, after, stride in zip(sizes, sizes[1:], options.strides, strict=False):
+            overlap = (stride + 1) // 2  # a kernel reaches into its neighbours: 4 wide at stride 2
             layers += [
                 nn.BatchNorm2d(before),
                 nn.ReLU(),
-                nn.ConvTranspose2d(before, after, 2 * stride, stride, stride // 2),
+                nn.ConvTranspose2d(before, after, stride + 2 * overlap, stride, overlap),
             ]
         self.layers = nn.Sequential(*layers, nn.Tanh())
 

@@ -20,7 +20,7 @@ from skiplib.audio import prepare_wave, to_mel, to_waves
 from skiplib.config import SOURCES_DIR, Audio, Experiment
 from skiplib.corpora.digits import WORDS, Digits
 from skiplib.errors import DataError
-from skiplib.judge import Judge, WhisperJudge, normalise
+from skiplib.judge import normalise
 from skiplib.prepare import ImageTextSet, Prepared
 from skiplib.scores import ItemScores
 from skiplib.systems import System
@@ -72,13 +72,6 @@ class DigitJudge:
             for i, digit in zip(mels, found, strict=True):
                 heard[i] = WORDS[digit]
         return heard
-
-
-def judge_for(experiment: Experiment, prepared: Prepared, progress: bool = False) -> Judge:
-    """Who listens to speech of this corpus."""
-    if experiment.corpus == "digits":
-        return DigitJudge.beside(prepared, experiment, progress)
-    return WhisperJudge()
 
 
 def against_digits(

@@ -4,21 +4,19 @@
 not declare, shows the notebook's own output as it comes, and leaves OUTPUT only if the last cell of
 the notebook was reached; a run that stopped leaves `OUTPUT`'s name with `.failed` in it.
 
-A notebook does its part with two calls: `check_parameters(globals())` in the first code cell after the
-one tagged `parameters`, and `done()` in its last cell.
+A notebook does its part with two calls: `parameters.check_parameters(globals())`, and `done()` in its last
+cell.
 """
 
 from __future__ import annotations
 
 import argparse
 import ast
-import json
 import os
 import re
 import sys
 import time
 from collections.abc import Mapping
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +24,9 @@ import nbformat
 from nbformat import NotebookNode
 
 from skiplib.errors import ConfigError, SkiplibError
+from skiplib.parameters import check, declared, read_value
 
 SENTINEL = "skiplib: this notebook ran to its end"
-INJECTED = "# Parameters\n"  # papermill opens the cell that it adds with this line
-ANY = object()  # the default of a parameter whose value is not a literal: any value fits
 REFRESH = 5.0  # seconds between two lines of a progress bar that redraws itself
 
 PACKAGE = Path(__file__).resolve().parent
@@ -42,29 +39,6 @@ class NotebookError(SkiplibError):
 def done() -> None:
     """The last cell of every notebook: says to `execute` that the notebook ran to its end."""
     print(SENTINEL)
-
-
-def check_parameters(namespace: Mapping[str, Any]) -> None:
-    """Hold what papermill injected against what the notebook declares; the cell after the parameters.
-
-    `namespace` is the notebook's `globals()`; its `In` holds the cells that ran, so the call needs no
-    second list of the parameters. Without papermill there is nothing to check.
-
-    Raises `ConfigError`, with the list of what exists, on an unknown name or a value of another type.
-    """
-    cells = namespace.get("In", [])
-    for before, injected in pairwise(cells):
-        if injected.startswith(INJECTED):
-            _check(_assigned(injected), _assigned(before))
-            return
-
-
-def declared(notebook: Path) -> dict[str, Any]:
-    """The parameters of a notebook with their defaults: what its cell tagged `parameters` assigns."""
-    for cell in nbformat.read(notebook, as_version=4).cells:
-        if "parameters" in cell.metadata.get("tags", []):
-            return _assigned(cell.source)
-    return {}
 
 
 def execute(
@@ -84,7 +58,7 @@ def execute(
     if output.suffix != ".ipynb" or output.resolve() == notebook.resolve():
         raise ConfigError(f"the output must be another .ipynb file than {notebook}, not {output}")
     parameters = dict(parameters or {})
-    _check(parameters, declared(notebook))
+    check(parameters, declared(notebook))
     output.parent.mkdir(parents=True, exist_ok=True)
     output.unlink(missing_ok=True)  # a success of yesterday says nothing about today
     running, failed = (output.with_suffix(f".{state}.ipynb") for state in ("running", "failed"))
@@ -178,7 +152,7 @@ def main(arguments: list[str] | None = None) -> int:
         execute(
             options.notebook,
             options.output,
-            {name: _read(value, known.get(name, "")) for name, value in options.parameters},
+            {name: read_value(value, known.get(name, "")) for name, value in options.parameters},
         )
     except SkiplibError as error:
         print(f"\n{error}", file=sys.stderr)
@@ -186,68 +160,6 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     return 0
-
-
-def _assigned(source: str) -> dict[str, Any]:
-    values: dict[str, Any] = {}
-    for node in ast.parse(source).body:
-        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
-        for target in targets:
-            if isinstance(target, ast.Name):
-                values[target.id] = _literal(node.value)
-    return values
-
-
-def _literal(node: ast.expr | None) -> Any:
-    try:
-        return ast.literal_eval(node) if node is not None else ANY
-    except ValueError:
-        return ANY
-
-
-def _check(given: Mapping[str, Any], known: Mapping[str, Any]) -> None:
-    problems = [f"unknown parameter {name!r}" for name in given if name not in known]
-    problems += [
-        f"{name} = {value!r} is {_kind(value)}, and should be {_kind(known[name])}"
-        for name, value in given.items()
-        if name in known and not _fits(value, known[name])
-    ]
-    if problems:
-        there = ", ".join(
-            f"{name} = {default!r}" if default is not ANY else name for name, default in known.items()
-        )
-        raise ConfigError(f"{'; '.join(problems)}. This notebook's parameters: {there or 'none'}")
-
-
-def _fits(value: Any, default: Any) -> bool:
-    if default is None or default is ANY or value is ANY:
-        return True
-    if isinstance(default, float):
-        return type(value) in (int, float)
-    if isinstance(default, tuple):  # papermill has no tuples
-        return isinstance(value, (list, tuple))
-    return type(value) is type(default)
-
-
-def _kind(value: Any) -> str:
-    names = {
-        str: "text",
-        bool: "True or False",
-        int: "a whole number",
-        float: "a number",
-        dict: "a dictionary",
-    }
-    return names.get(type(value), f"a {type(value).__name__}")
-
-
-def _read(text: str, default: Any) -> Any:
-    """The text of a command line as the type of the default; what does not read so stays text."""
-    if isinstance(default, str):
-        return text
-    try:
-        return json.loads(text.lower() if isinstance(default, bool) else text)
-    except ValueError:
-        return text
 
 
 def _imports(source: str) -> list[str]:

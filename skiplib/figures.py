@@ -7,6 +7,7 @@ Every function answers with a figure that is tied to no window: the last line of
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
 
 import librosa.display
@@ -47,7 +48,7 @@ def scenes(
     figure, axes = _grid(len(images), columns, 2.9, 3.1, title)
     for ax, image, text in zip(axes, images, titles, strict=True):
         ax.imshow(image.transpose(1, 2, 0), interpolation="nearest")
-        ax.set_title(_wrapped(text, 30), fontsize="small")
+        ax.set_title(textwrap.fill(text, 30), fontsize="small")
         ax.set_axis_off()
     return figure
 
@@ -80,7 +81,7 @@ def spectrograms(
         )
         left = i % columns == 0
         ax.set(xlim=(0, seconds), xlabel="time (s)", ylabel="frequency (Hz)" if left else "")
-        ax.set_title(_wrapped(text, 60), fontsize="small")
+        ax.set_title(textwrap.fill(text, 60), fontsize="small")
         ax.grid(False)
     figure.colorbar(mesh, ax=axes, format="%+.0f", label="level (dB)", shrink=0.8)
     return figure
@@ -248,12 +249,3 @@ def _grid(n: int, columns: int, width: float, height: float, title: str) -> tupl
     if title:
         figure.suptitle(title)
     return figure, axes[:n]
-
-
-def _wrapped(text: str, width: int) -> str:
-    lines = [""]
-    for word in text.split():
-        if lines[-1] and len(lines[-1]) + len(word) >= width:
-            lines.append("")
-        lines[-1] = f"{lines[-1]} {word}".strip()
-    return "\n".join(lines)

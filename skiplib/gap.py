@@ -24,11 +24,14 @@ def texts(prepared: Prepared) -> dict[str, list[str]]:
     }
 
 
+def _vocabularies(prepared: Prepared) -> dict[str, set[str]]:
+    return {name: {word for text in found for word in words(text)} for name, found in texts(prepared).items()}
+
+
 def overlap(experiment: Experiment, prepared: Prepared) -> pd.DataFrame:
     """Words of A, of B and of both, and their Jaccard overlap |A ∩ B| / |A ∪ B|: in the texts, and in the
     vocabularies that a world was made from."""
-    seen = {name: {word for text in found for word in words(text)} for name, found in texts(prepared).items()}
-    rows = {"words of the texts": [seen["A"], seen["B"]]}
+    rows = {"words of the texts": [*_vocabularies(prepared).values()]}
     if experiment.corpus == "skipworld":
         world = vocabularies(experiment.world)
         rows = {"words of the world": [set(world.a), set(world.b)]} | rows
@@ -45,7 +48,7 @@ def word_lists(experiment: Experiment, prepared: Prepared) -> dict[str, list[str
         world = vocabularies(experiment.world)
         a, b, zero_shot = set(world.a), set(world.b), set(world.zero_shot)
     else:
-        a, b = ({word for text in found for word in words(text)} for found in texts(prepared).values())
+        a, b = _vocabularies(prepared).values()
         zero_shot = a - b
     found = {ZERO_SHOT: zero_shot, FRAME: a - b - zero_shot, "shared": a & b, "only B": b - a}
     return {name: sorted(listed) for name, listed in found.items()}

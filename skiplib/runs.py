@@ -12,9 +12,9 @@ import torch
 
 from skiplib import config, records, training
 from skiplib.config import Experiment
-from skiplib.digits import judge_for
+from skiplib.digits import DigitJudge
 from skiplib.evaluation import evaluate
-from skiplib.judge import Judge
+from skiplib.judge import Judge, WhisperJudge
 from skiplib.overlays import format_overlay
 from skiplib.prepare import Prepared, prepare
 from skiplib.provenance import provenance
@@ -26,6 +26,13 @@ def folder_of(experiment: Experiment, overlay: Mapping[str, Any] | None = None) 
     """Where a run keeps its checkpoint and log."""
     e = experiment
     return config.RUNS_DIR / run_id(e.corpus, e.scale, e.variant, e.seed, overlay)
+
+
+def judge_for(experiment: Experiment, prepared: Prepared, progress: bool = False) -> Judge:
+    """Who listens to speech of this corpus."""
+    if experiment.corpus == "digits":
+        return DigitJudge.beside(prepared, experiment, progress)
+    return WhisperJudge()
 
 
 def trained(

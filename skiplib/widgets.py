@@ -23,7 +23,7 @@ from torch import Tensor
 from skiplib import metrics
 from skiplib.audio import to_waves
 from skiplib.judge import Judge
-from skiplib.known import known
+from skiplib.known import Known
 from skiplib.prepare import Prepared
 from skiplib.report import audio_html
 from skiplib.systems import System
@@ -53,9 +53,17 @@ class Described:
 
 
 def describe(
-    model: System, prepared: Prepared, judge: Judge, rows: Sequence[int], progress: bool = False
+    model: System,
+    prepared: Prepared,
+    knows: Known,
+    judge: Judge,
+    rows: Sequence[int],
+    progress: bool = False,
 ) -> list[Described]:
-    """Test images in words: written (image to text), spoken (image to speech), and heard by the judge."""
+    """Test images in words: written (image to text), spoken (image to speech), and heard by the judge.
+
+    `knows` is what the corpus knows of its images (`known.known`), `rows` are those of the test set.
+    """
     test, audio = prepared.a["test"], model.experiment.audio
     chosen = [int(row) for row in rows]
     images = np.array(test.images[chosen])
@@ -65,7 +73,7 @@ def describe(
     truths = [torch.from_numpy(np.array(prepared.truth.mel(row), dtype=np.float32)) for row in chosen]
     waves = [wave.numpy() for wave in to_waves([*mels, *truths], audio, progress=progress)]
     heard = judge.transcribe(waves, audio.rate, progress)
-    found, knows = [], known(model.experiment, prepared)
+    found = []
     for i, row in enumerate(chosen):
         truth, said = knows.truth(test.facts[row]), knows.told(heard[i])
         accuracy = metrics.content_accuracy([truth], [said]).value
@@ -146,15 +154,15 @@ class Browser:
         self,
         model: System,
         prepared: Prepared,
+        knows: Known,
         judge: Judge,
         items: Sequence[Described],
-        zero_shot: Collection[str] = (),
     ) -> None:
         import ipywidgets  # here, as a report needs none
 
-        self.items, self.zero_shot, self.rate = items, zero_shot, model.experiment.audio.rate
+        self.items, self.zero_shot, self.rate = items, knows.zero_shot, model.experiment.audio.rate
         self.known = {item.row: item for item in items}
-        self.source = (model, prepared, judge)
+        self.source = (model, prepared, knows, judge)
         last = len(prepared.a["test"].captions) - 1
         self.slider = ipywidgets.IntSlider(
             value=items[0].row if items else 0, max=last, description="test image", continuous_update=False

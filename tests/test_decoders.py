@@ -33,6 +33,13 @@ def test_pixels_lie_between_minus_one_and_one(scale):
     assert painted.abs().max() <= 1
 
 
+@pytest.mark.parametrize(("size", "strides"), [(32, (2, 2, 2, 1)), (36, (3, 3, 1, 1)), (64, (4, 2, 2, 1))])
+def test_strides_of_any_kind_lead_to_the_image(size, strides):
+    overlay = {"image.size": size, "image_decoder.strides": strides}
+    painted = ImageDecoder(experiment("ours", "smoke", overlay=overlay))(torch.randn(2, 256))
+    assert painted.shape == (2, 3, size, size)
+
+
 @pytest.mark.parametrize("condition", ["init", "every_step"])
 def test_writing_one_symbol_at_a_time_is_teacher_forcing(condition, smoke):
     torch.manual_seed(0)

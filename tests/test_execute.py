@@ -12,9 +12,11 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from skiplib import execute as module
 from skiplib.errors import ConfigError
-from skiplib.execute import SENTINEL, Lines, NotebookError, check_parameters, declared, execute, main, sources
+from skiplib.execute import SENTINEL, Lines, NotebookError, execute, main, sources
+from skiplib.parameters import check_parameters, declared
 
 PARAMETERS = 'variant: str = "ours"  # which row\nseed = 0\nrate = 0.1\noverlay: dict = {}\nlimit = None'
+CHECK = "from skiplib.parameters import check_parameters\ncheck_parameters(globals())"
 END = "from skiplib.execute import done\ndone()"
 
 
@@ -30,7 +32,7 @@ def write(path: Path, *sources: str, parameters: str | None = None) -> Path:
 def test_success_leaves_output_and_shows_what_the_notebook_says(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    check = "from skiplib.execute import check_parameters, done\ncheck_parameters(globals())"
+    check = "from skiplib.execute import done\n" + CHECK
     notebook = write(
         tmp_path / "n.ipynb", check, "print(variant, seed, overlay)", "done()", parameters=PARAMETERS
     )
@@ -75,8 +77,7 @@ def test_unknown_parameter_lists_what_is_declared(tmp_path: Path, capsys: pytest
 
 
 def test_plain_papermill_stops_at_unknown_and_misread_parameters(tmp_path: Path) -> None:
-    check = "from skiplib.execute import check_parameters\ncheck_parameters(globals())"
-    write(tmp_path / "n.ipynb", check, END, parameters=PARAMETERS)
+    write(tmp_path / "n.ipynb", CHECK, END, parameters=PARAMETERS)
     papermill = [sys.executable, "-m", "papermill", "n.ipynb", "out.ipynb", "--no-progress-bar"]
     run = subprocess.run(
         [*papermill, "-p", "varriant", "no_T", "-p", "variant", "007"],

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from skiplib.known import known
 from skiplib.model import SkipNet
 from skiplib.offline import loads
 from skiplib.prepare import Prepared
@@ -50,7 +51,7 @@ def test_systems_stand_side_by_side_with_the_same_image() -> None:
 
 
 def test_describe_fills_every_field(model: SkipNet, prepared: Prepared) -> None:
-    found = describe(model, prepared, Parrot(), [2, 0])
+    found = describe(model, prepared, known(model.experiment, prepared), Parrot(), [2, 0])
     assert [x.row for x in found] == [2, 0]
     first = found[0]
     assert first.references == prepared.a["test"].captions[2]
@@ -65,7 +66,7 @@ def test_browser_describes_on_demand_and_is_still_without_a_kernel(
     model: SkipNet, prepared: Prepared
 ) -> None:
     judge = Parrot()
-    browser = Browser(model, prepared, judge, [item(1)])
+    browser = Browser(model, prepared, known(model.experiment, prepared), judge, [item(1)])
     assert judge.clips == 0 and "test image 1" in browser.page.value
     browser.slider.value = 2
     assert judge.clips == 2 and "test image 2" in browser.page.value

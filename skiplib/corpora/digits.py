@@ -21,10 +21,10 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
-import soundfile
 
 from skiplib.corpora import ImageTextItem, TextSpeechItem, checked
 from skiplib.errors import DataError
+from skiplib.media import recording
 
 WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 TRAINING = 9_000  # of MNIST's 10,000 test images, where its training images are missing
@@ -140,14 +140,3 @@ def idx(path: Path, kind: str) -> np.ndarray:
         return np.frombuffer(data, np.uint8, offset=4 * (1 + dimensions)).reshape(shape)
     except (OSError, EOFError, ValueError) as error:
         raise DataError(f"{path} is not an IDX file of {kind}, or was cut short: {error}") from error
-
-
-def recording(path: Path) -> tuple[np.ndarray, int]:
-    """A sound file, float32 [samples(, channels)], and its rate in Hz; can be sent to another process.
-
-    Raises `DataError`, naming the file, if it cannot be read.
-    """
-    try:
-        return soundfile.read(path, dtype="float32")
-    except (OSError, soundfile.LibsndfileError) as error:
-        raise DataError(f"{path} cannot be read: {error}") from error

@@ -23,12 +23,10 @@ from functools import cached_property, partial
 from itertools import islice
 from pathlib import Path
 
-from PIL import Image, UnidentifiedImageError
-
 from skiplib.corpora import ImageTextItem, TextSpeechItem, checked
-from skiplib.corpora.digits import recording
 from skiplib.corpora.skipworld import record
 from skiplib.errors import DataError
+from skiplib.media import picture, recording
 
 METADATA = "metadata.csv"
 SPLITS = {"train": "train", "test": "test", "validation": "test", "val": "test", "dev": "test"}
@@ -80,19 +78,6 @@ class Folder:
     def _rows(self) -> dict[str, dict[str, dict[str, list[str]]]]:
         """Texts by file, split and folder."""
         return {part: _read(self.folder / part / METADATA) for part in ("images", "speech")}
-
-
-def picture(path: Path) -> Image.Image:
-    """An image file, of any mode; can be sent to another process.
-
-    Raises `DataError`, naming the file, if it cannot be read.
-    """
-    try:
-        with Image.open(path) as image:
-            image.load()
-            return image
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
-        raise DataError(f"{path} cannot be read: {error}") from error
 
 
 def _read(path: Path) -> dict[str, dict[str, list[str]]]:

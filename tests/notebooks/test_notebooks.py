@@ -13,7 +13,8 @@ import pytest
 
 from skiplib.config import ROOT
 from skiplib.decisions import decisions
-from skiplib.execute import declared, reached_end
+from skiplib.execute import reached_end
+from skiplib.parameters import declared
 
 FOLDER = ROOT / "notebooks"
 STORED = ["01_prepare_data", "02_train", "03_image_to_speech", "04_memory_attention"]

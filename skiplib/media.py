@@ -1,0 +1,33 @@
+"""Files of sound and pictures, of any kind that libsndfile and Pillow read.
+
+Both functions can be sent to another process, and raise `DataError`, naming the file, if it cannot be read.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from jaxtyping import Float32
+from PIL import Image, UnidentifiedImageError
+
+from skiplib.errors import DataError
+
+
+def recording(path: Path) -> tuple[Float32[np.ndarray, "samples *channels"], int]:
+    """A sound file's samples and their rate in Hz."""
+    try:
+        return soundfile.read(path, dtype="float32")
+    except (OSError, soundfile.LibsndfileError) as error:
+        raise DataError(f"{path} cannot be read: {error}") from error
+
+
+def picture(path: Path) -> Image.Image:
+    """An image file, of any mode, its pixels read."""
+    try:
+        with Image.open(path) as image:
+            image.load()
+            return image
+    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+        raise DataError(f"{path} cannot be read: {error}") from error

@@ -1,0 +1,36 @@
+"""Files of sound and pictures: read whole, or named in the error."""
+
+import numpy as np
+import pytest
+import soundfile
+from PIL import Image
+
+from skiplib.errors import DataError
+from skiplib.media import picture, recording
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_a_recording_keeps_its_samples_and_rate(tmp_path, channels):
+    wave = np.random.default_rng(0).uniform(-0.5, 0.5, (400, channels)).astype(np.float32).squeeze()
+    soundfile.write(tmp_path / "x.wav", wave, 22_050, subtype="FLOAT")
+    samples, rate = recording(tmp_path / "x.wav")
+    assert rate == 22_050
+    np.testing.assert_array_equal(samples, wave)
+
+
+@pytest.mark.parametrize("content", [b"", b"RIFF", b"words"])
+def test_a_file_that_is_no_recording_is_named(tmp_path, content):
+    (tmp_path / "cut.wav").write_bytes(content)
+    with pytest.raises(DataError, match=r"cut\.wav cannot be read"):
+        recording(tmp_path / "cut.wav")
+
+
+def test_a_truncated_picture_is_named(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 255, (32, 32, 3), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "x.png")
+    assert picture(tmp_path / "x.png").size == (32, 32)
+    (tmp_path / "x.png").write_bytes((tmp_path / "x.png").read_bytes()[:900])
+    with pytest.raises(DataError, match=r"x\.png cannot be read"):
+        picture(tmp_path / "x.png")
+    with pytest.raises(DataError, match=r"none\.png cannot be read"):
+        picture(tmp_path / "none.png")
