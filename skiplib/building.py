@@ -1,5 +1,4 @@
-"""A corpus into the files of a prepared folder: texts cleaned, images and mels by several processes, and a
-note of all that could not be used."""
+"""A corpus into the files of a prepared folder, by several processes, shard by shard."""
 
 from __future__ import annotations
 
@@ -7,11 +6,12 @@ import csv
 import hashlib
 import json
 import multiprocessing
+import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -19,165 +19,141 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from skiplib.audio import prepare_wave, to_mel
-from skiplib.cleaning import clean
-from skiplib.config import Audio, Experiment
-from skiplib.corpora import SPLITS, ImageTextItem, Opened, TextSpeechItem
+from skiplib.config import Experiment
+from skiplib.corpora import Opened
 from skiplib.errors import DataError
-from skiplib.inputs import image_array
+from skiplib.files import ArrayFile
+from skiplib.shards import ITEMS, Item, Job, Outcome, Shard, make
 
-FORMAT = 1  # of the prepared folder; raise it when the layout or its content changes
+FORMAT = 2  # of the prepared folder; raise it when the layout or its content changes
 MAX_LOSS = 0.01  # share of a set that may be quarantined
-Pairs = list[tuple[Any, np.ndarray]]  # items of a corpus and what was made of each
+CHUNK = 16  # items that a process is handed at once
+TITLES = {"a_train": "images of A, train", "test": "images of A, test, and their spoken captions"}
 
 
 def build(
     experiment: Experiment, opened: Opened, determines: dict[str, Any], place: Path, workers: int
 ) -> None:
-    """Everything of a corpus as files in the empty folder `place`.
+    """Everything of a corpus as files in the folder `place`; shards that are there are not made again.
 
-    Raises `DataError` if too much of it cannot be used.
+    Raises `DataError` if too much of it cannot be used; the shards that lost something are gone then, so that
+    mended files are read again.
     """
-    a, b, truth = opened.a, opened.b, opened.truth
-    notes = Notes()
+    a, b = opened.a, opened.b
+    # A test image and its truth stand in the same row: what one of them lacks, neither has.
+    shown = zip(a.image_text("test"), opened.truth, strict=True)
+    parts: dict[str, tuple[Iterable[dict[str, Item]], int]] = {
+        "a_train": (({"a_train": item} for item in a.image_text("train")), a.image_text_count("train")),
+        "test": (({"a_test": image, "truth": said} for image, said in shown), a.image_text_count("test")),
+        "b_train": (({"b_train": item} for item in b.text_speech("train")), b.text_speech_count("train")),
+        "b_test": (({"b_test": item} for item in b.text_speech("test")), b.text_speech_count("test")),
+    }
+    shards, made = place / "shards", {}
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(
         workers, mp_context=context, initializer=torch.set_num_threads, initargs=(1,)
     ) as pool:
-
-        def images(split: str) -> Pairs:
-            items = notes.cleaned_images(a.image_text(split))
-            jobs = [(item, experiment.image.size) for item in items]
-            return notes.kept(items, _run(pool, _image, jobs, f"images of A, {split}"))
-
-        def mels(name: str, speech: Iterable[TextSpeechItem]) -> Pairs:
-            items = notes.cleaned_speech(speech)
-            jobs = [(item, experiment.audio) for item in items]
-            return notes.kept(items, _run(pool, _mel, jobs, f"speech, {name}"))
-
-        texts: dict[str, Any] = {"a_train": _store_images(place / "images_train.npy", images("train"))}
-        shown = images("test")
-        for split in SPLITS:
-            texts[f"b_{split}"] = _store_mels(place, f"b_{split}", mels(f"b_{split}", b.text_speech(split)))
-        spoken = mels("truth", truth)
-    # The truth goes with the test images row by row: what one of them lacks, neither has.
-    both = {item.id for item, _ in shown} & {item.id for item, _ in spoken}
-    shown, spoken = ([pair for pair in pairs if pair[0].id in both] for pairs in (shown, spoken))
-    texts["a_test"] = _store_images(place / "images_test.npy", shown)
-    texts["truth"] = _store_mels(place, "truth", spoken)
-    order = ("a_train", "a_test", "b_train", "b_test", "truth")
-    (place / "texts.json").write_text(json.dumps({name: texts[name] for name in order}))
+        for name, (items, count) in parts.items():
+            jobs = ((item, experiment.image.size, experiment.audio) for item in items)
+            made[name] = _shards(pool, jobs, shards / name, count)
+    counts, lost, left_out = _merged(place, [path for paths in made.values() for path in paths])
+    shutil.rmtree(shards)
     with (place / "quarantine.csv").open("w", newline="") as file:
-        csv.writer(file).writerows([("item", "reason"), *notes.lost])
-    names = sorted(p.name for p in place.iterdir())
-    audio = [n for n in names if n.startswith("mels_")]  # the voice may differ in the last bit elsewhere
+        csv.writer(file).writerows([("item", "file", "sha256", "reason"), *lost])
+    names = sorted(path.name for path in place.iterdir())
+    audio = [
+        name for name in names if name.startswith("mels_")
+    ]  # the voice may differ in the last bit elsewhere
     manifest = {
         "format": FORMAT,
         **determines,
-        "counts": {
-            key: len(value if isinstance(value, list) and key[0] != "a" else value[0])
-            for key, value in texts.items()
-        },
-        "quarantined": len(notes.lost),
-        "files": {n: digest(place / n) for n in names if n not in audio},
-        "audio_files": {n: digest(place / n) for n in audio},
+        "counts": counts,
+        "quarantined": len(lost),
+        "files": {name: digest(place / name) for name in names if name not in audio},
+        "audio_files": {name: digest(place / name) for name in audio},
     }
-    if notes.left_out:
-        manifest["characters_left_out"] = dict(notes.left_out.most_common())
+    if left_out:
+        manifest["characters_left_out"] = dict(left_out.most_common())
     (place / "manifest.json").write_text(json.dumps(manifest, indent=1))
 
 
-def _run(pool: ProcessPoolExecutor, work: Callable, jobs: list, title: str) -> Iterable[Any]:
+def _shards(pool: ProcessPoolExecutor, jobs: Iterator[Job], folder: Path, count: int) -> list[Path]:
+    """The shards of a part, made where they are missing."""
+    paths, losing, unusable, seen = [], [], 0, 0
+    title = TITLES.get(folder.name, f"speech, {folder.name}")
+    with tqdm(total=count, desc=title, mininterval=1) as bar:
+        while given := list(islice(jobs, ITEMS)):
+            paths.append(folder / f"{len(paths):05d}.npz")
+            shard = Shard.load(paths[-1])
+            if shard is None:
+                shard = Shard.of(list(_outcomes(pool, given, bar)))
+                shard.save(paths[-1])
+            else:
+                bar.update(len(given))
+            seen += len(given)
+            unusable += shard.unusable
+            losing += [(paths[-1], shard.lost)] if shard.lost else []
+            if unusable > MAX_LOSS * max(count, seen):
+                for path, _ in losing:
+                    path.unlink()
+                reasons = "; ".join(f"{item}: {reason}" for item, _, _, reason in losing[-1][1][-3:])
+                raise DataError(f"{unusable} of {max(count, seen)} items cannot be used, as {reasons}")
+    if not paths:
+        raise DataError(f"the corpus has none of {title}")
+    return paths
+
+
+def _outcomes(pool: ProcessPoolExecutor, jobs: Sequence[Job], bar: tqdm) -> Iterator[Outcome]:
     try:
-        results = pool.map(work, jobs, chunksize=max(1, min(64, len(jobs) // 8)))
-        yield from tqdm(results, total=len(jobs), desc=title, mininterval=1)
+        for outcome in pool.map(make, jobs, chunksize=max(1, min(CHUNK, len(jobs) // 8))):
+            bar.update()
+            yield outcome
     except BrokenProcessPool as error:
         raise DataError(
-            f"the processes that prepare the {title} ended before their work was done; a script must call "
+            f"the processes that prepare the {bar.desc} ended before their work was done; a script must call "
             'prepare under `if __name__ == "__main__":` and be a file, as each of them reads it again; '
             "and memory may have run out"
         ) from error
 
 
-def _image(job: tuple[ImageTextItem, int]) -> np.ndarray | DataError:
-    item, size = job
-    try:
-        return image_array(item.image(), size).transpose(2, 0, 1)
-    except DataError as error:
-        return error
+class _SetFiles:
+    """The files of one set, `images_*.npy` or `mels_*.npy` and its lines of text, as they grow."""
+
+    def __init__(self, place: Path, name: str) -> None:
+        stem = name.replace("a_", "images_") if name.startswith("a_") else f"mels_{name}"
+        self.lines = (place / f"texts_{name}.jsonl").open("w", encoding="utf-8")
+        self.rows, self.lengths, self.name = ArrayFile(place / f"{stem}.npy"), [], name
+        self.offsets = place / f"{stem}_offsets.npy"
+
+    def add(self, shard: Shard) -> None:
+        self.lines.writelines(f"{json.dumps(line)}\n" for line in shard.lines[self.name])
+        self.rows.append(shard.rows[self.name])
+        self.lengths += shard.lengths[self.name]
+
+    def close(self) -> None:
+        self.lines.close()
+        self.rows.close()
+        if not self.name.startswith("a_"):
+            np.save(self.offsets, np.cumsum([0, *self.lengths]))
 
 
-def _mel(job: tuple[TextSpeechItem, Audio]) -> np.ndarray | DataError:
-    item, audio = job
-    try:
-        return to_mel(prepare_wave(*item.waveform(), audio), audio).numpy().astype(np.float16)
-    except DataError as error:
-        return error
-
-
-class Notes:
-    """What could not be used of a corpus: items and captions with the reason, and characters by count."""
-
-    def __init__(self) -> None:
-        self.lost: list[tuple[str, str]] = []
-        self.left_out: Counter[str] = Counter()
-
-    def cleaned_images(self, items: Iterable[ImageTextItem]) -> list[ImageTextItem]:
-        """The items with their captions in the 66 symbols; one without a caption that can be said is lost."""
-        given, found = list(items), []
-        for item in given:
-            captions = [said for text in item.captions if (said := self._clean(item.id, text))]
-            if captions:
-                found.append(replace(item, captions=tuple(captions)))
-        self._few(len(given) - len(found), len(given))
-        return found
-
-    def cleaned_speech(self, items: Iterable[TextSpeechItem]) -> list[TextSpeechItem]:
-        """The items with their texts in the 66 symbols; one whose text cannot be said is lost."""
-        given, found = list(items), []
-        for item in given:
-            if said := self._clean(item.id, item.text):
-                found.append(replace(item, text=said))
-        self._few(len(given) - len(found), len(given))
-        return found
-
-    def kept(self, items: Sequence[Any], rows: Iterable[Any]) -> Pairs:
-        """Pairs that can be used; the others are noted, and too many of them are an error."""
-        found = []
-        for item, row in zip(items, rows, strict=True):
-            if isinstance(row, DataError):
-                self.lost.append((item.id, str(row)))
-            else:
-                found.append((item, row))
-        self._few(len(items) - len(found), len(items))
-        return found
-
-    def _few(self, bad: int, total: int) -> None:
-        if bad > MAX_LOSS * total:
-            reasons = "; ".join(f"{name}: {reason}" for name, reason in self.lost[-3:])
-            raise DataError(f"{bad} of {total} items cannot be used, as {reasons}")
-
-    def _clean(self, name: str, text: str) -> str:
-        try:
-            said, left_out = clean(text)
-        except DataError as error:
-            self.lost.append((name, str(error)))
-            return ""
-        self.left_out.update(left_out)
-        return said
-
-
-def _store_images(path: Path, pairs: Pairs) -> list[list]:
-    np.save(path, np.stack([pixels for _, pixels in pairs]))
-    captions = [list(item.captions) for item, _ in pairs]
-    facts = [item.facts or {"captions": list(item.captions)} for item, _ in pairs]
-    return [captions, facts]
-
-
-def _store_mels(place: Path, name: str, pairs: Pairs) -> list[str]:
-    np.save(place / f"mels_{name}.npy", np.concatenate([mel for _, mel in pairs]))
-    np.save(place / f"mels_{name}_offsets.npy", np.cumsum([0, *(len(mel) for _, mel in pairs)]))
-    return [item.text for item, _ in pairs]
+def _merged(place: Path, paths: Sequence[Path]) -> tuple[dict[str, int], list[Sequence[str]], Counter[str]]:
+    """All shards as files; how many lines each set has, what was lost, and the characters left out."""
+    sets: dict[str, _SetFiles] = {}
+    lost, left_out = [], Counter[str]()
+    for path in tqdm(paths, desc="shards into arrays", mininterval=1):
+        shard = Shard.load(path)
+        if shard is None:
+            raise DataError(f"{path} was damaged while the corpus was prepared: prepare it again")
+        for name in shard.lines:
+            if name not in sets:
+                sets[name] = _SetFiles(place, name)
+            sets[name].add(shard)
+        lost += shard.lost
+        left_out.update(shard.left_out)
+    for files in sets.values():
+        files.close()
+    return {name: len(files.lengths) for name, files in sets.items()}, lost, left_out
 
 
 def digest(path: Path) -> str:

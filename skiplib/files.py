@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all, and arrays that grow on the disk."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import numpy as np
 
 
 @contextmanager
@@ -18,3 +20,36 @@ def whole(path: Path) -> Iterator[Path]:
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+class ArrayFile:
+    """A `.npy` file that grows row by row, so that an array may be larger than memory."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("wb")
+        self._kind: tuple[str, tuple[int, ...]] | None = None
+        self._rows = 0
+
+    def append(self, rows: np.ndarray) -> None:
+        """Add rows at the end. Raises `ValueError` if they are of another type or shape than those before."""
+        kind = (np.lib.format.dtype_to_descr(rows.dtype), rows.shape[1:])
+        if self._kind is None:
+            self._kind = kind
+            self._header()
+        if kind != self._kind:
+            raise ValueError(f"rows of {kind} do not go after rows of {self._kind}")
+        self._file.write(np.ascontiguousarray(rows).data)
+        self._rows += len(rows)
+
+    def close(self) -> None:
+        """Say how many rows there are, and close."""
+        if self._kind is not None:
+            self._header()
+        self._file.close()
+
+    def _header(self) -> None:
+        """NumPy leaves room in a header for more rows, so that it can be written over."""
+        descr, shape = self._kind or ("", ())
+        about = {"descr": descr, "fortran_order": False, "shape": (self._rows, *shape)}
+        self._file.seek(0)
+        np.lib.format.write_array_header_1_0(self._file, about)

@@ -1,7 +1,8 @@
 """A corpus as memory-mapped arrays, prepared once: images, mels, texts, `manifest.json`, `quarantine.csv`.
 
-The folder appears whole or not at all: it is built beside its place and renamed. Opening it checks
-every file against the manifest; a damaged one is built again.
+The folder appears whole or not at all: it is built beside its place and renamed. A preparation that was
+interrupted goes on where it was. Opening a folder checks every file against the manifest; a damaged one is
+built again.
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ import json
 import logging
 import os
 import shutil
-import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock, Timeout
 
 from skiplib.building import FORMAT, build, digest
 from skiplib.config import DATA_DIR, Experiment
@@ -80,24 +83,41 @@ def prepare(experiment: Experiment, folder: Path = DATA_DIR, workers: int = 2) -
     determines = _determines(experiment, opened)
     key = json.dumps([FORMAT, determines], sort_keys=True)
     name = f"{experiment.corpus}-{experiment.scale}-{hashlib.sha256(key.encode()).hexdigest()[:8]}"
-    place = folder / name
-    if place.exists():
-        try:
-            return load(place)
-        except DataError as error:
-            log.warning("%s; preparing it again", error)
-            shutil.rmtree(place)
+    place, unfinished = folder / name, folder / f".{name}.unfinished"
+    if (found := _usable(place)) is not None:
+        return found
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=folder) as temporary:
-        built = Path(temporary) / name
-        built.mkdir()
-        build(experiment, opened, determines, built, workers)
-        try:
-            os.replace(built, place)
-        except OSError:  # another process was faster; its folder holds the same
-            if not place.exists():
-                raise
+    with _alone(folder / f".{name}.lock"):
+        if (found := _usable(place)) is not None:  # another process has just made it
+            return found
+        shutil.rmtree(place, ignore_errors=True)
+        unfinished.mkdir(exist_ok=True)
+        build(experiment, opened, determines, unfinished, workers)
+        os.replace(unfinished, place)
     return load(place)
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """One process at a time; another one says that it waits."""
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=1)
+    except Timeout:
+        log.warning("another process prepares these data; waiting for it (%s)", path)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _usable(place: Path) -> Prepared | None:
+    try:
+        return load(place) if place.exists() else None
+    except DataError as error:
+        log.warning("%s; preparing it again", error)
+        return None
 
 
 def load(place: Path) -> Prepared:
@@ -107,13 +127,12 @@ def load(place: Path) -> Prepared:
         for name, expected in (manifest["files"] | manifest["audio_files"]).items():
             if digest(place / name) != expected:
                 raise DataError(f"{place / name} has changed since it was prepared")
-        texts = json.loads((place / "texts.json").read_text())
         return Prepared(
             place,
             manifest,
-            {s: ImageTextSet(_array(place / f"images_{s}.npy"), *texts[f"a_{s}"]) for s in SPLITS},
-            {s: _speech_set(place, f"b_{s}", texts) for s in SPLITS},
-            _speech_set(place, "truth", texts),
+            {split: _image_set(place, split) for split in SPLITS},
+            {split: _speech_set(place, f"b_{split}") for split in SPLITS},
+            _speech_set(place, "truth"),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{place} is damaged: {error!r}") from error
@@ -127,10 +146,21 @@ def _determines(experiment: Experiment, opened: Opened) -> dict[str, Any]:
     }
 
 
-def _speech_set(place: Path, name: str, texts: dict[str, Any]) -> TextSpeechSet:
-    return TextSpeechSet(
-        texts[name], _array(place / f"mels_{name}.npy"), np.load(place / f"mels_{name}_offsets.npy")
-    )
+def _image_set(place: Path, split: str) -> ImageTextSet:
+    lines = _lines(place, f"a_{split}")
+    captions = [line["captions"] for line in lines]
+    facts = [line.get("facts", {"captions": line["captions"]}) for line in lines]
+    return ImageTextSet(_array(place / f"images_{split}.npy"), captions, facts)
+
+
+def _speech_set(place: Path, name: str) -> TextSpeechSet:
+    sentences = [line["text"] for line in _lines(place, name)]
+    offsets = np.load(place / f"mels_{name}_offsets.npy")
+    return TextSpeechSet(sentences, _array(place / f"mels_{name}.npy"), offsets)
+
+
+def _lines(place: Path, name: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (place / f"texts_{name}.jsonl").read_text("utf-8").splitlines()]
 
 
 def _array(path: Path) -> np.ndarray:

@@ -32,12 +32,6 @@ def speak(text: str, rate: int = 16_000) -> np.ndarray:
     return (wave * (PEAK / np.abs(wave).max())).astype(np.float32)
 
 
-def start() -> None:
-    """Readies a worker process that only speaks: one torch thread, the voice loaded."""
-    torch.set_num_threads(1)
-    _voice()
-
-
 @lru_cache(maxsize=1)
 def _voice() -> Hibari:
     return Hibari(threads=1)

@@ -1,10 +1,15 @@
+import hashlib
 import json
 import os
+import threading
+import time
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
 import numpy as np
 import pytest
+from filelock import FileLock
+from tqdm import tqdm
 
 from skiplib import building
 from skiplib import prepare as module
@@ -12,6 +17,7 @@ from skiplib.batches import Batches
 from skiplib.corpora import ImageTextItem, Opened, TextSpeechItem
 from skiplib.errors import DataError
 from skiplib.prepare import load, prepare
+from skiplib.shards import Shard, make
 from skiplib.text import decode
 
 
@@ -50,7 +56,7 @@ def test_a_damaged_cache_is_built_again(prepared, smoke, tmp_path, caplog):
     import shutil
 
     shutil.copytree(prepared.folder, tmp_path / prepared.folder.name)
-    (tmp_path / prepared.folder.name / "texts.json").write_text("{")
+    (tmp_path / prepared.folder.name / "texts_truth.jsonl").write_text("{")
     assert prepare(smoke, tmp_path).digest == prepared.digest
     assert "again" in caplog.text
 
@@ -62,27 +68,123 @@ def broken() -> np.ndarray:
 class Half:
     """A corpus of which half the images cannot be read."""
 
-    image_text_count = text_speech_count = len
+    def __init__(self, items: int = 40) -> None:
+        self.items = items
+
+    def image_text_count(self, split):
+        return self.items
+
+    text_speech_count = image_text_count
 
     def image_text(self, split):
-        good = partial(np.zeros, (8, 8, 3), np.uint8)
-        for i in range(10):
-            yield ImageTextItem(f"{split}-{i}", ("a dog",), broken if i % 2 else good)
+        for i in range(self.items):
+            image = broken if self.broken(i) else partial(np.full, (8, 8, 3), i % 256, np.uint8)
+            yield ImageTextItem(f"{split}-{i}", (f"{'no' if self.broken(i) else 'a'} dog",), image)
 
     def text_speech(self, split):
-        yield TextSpeechItem("b", "a dog", partial(tuple, (np.ones(4_000, np.float32), 16_000)))
+        for i in range(self.items):
+            wave = np.sin(np.arange(4_000 + 200 * i, dtype=np.float32))
+            yield TextSpeechItem(f"{split}-{i}", "a dog", partial(tuple, (wave, 16_000)))
+
+    def opened(self) -> Opened:
+        return Opened(self, self, self.text_speech("test"), {})
+
+    def broken(self, i: int) -> bool:
+        return bool(i % 2)
 
 
-def test_too_many_losses_are_an_error_and_leave_nothing(smoke, tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "open_corpus", lambda _: Opened(Half(), Half(), [], {}))
-    with pytest.raises(DataError, match="5 of 10 items cannot be used, as train-"):
+class Sound(Half):
+    """The same, mended."""
+
+    def broken(self, i: int) -> bool:
+        return False
+
+
+def test_too_many_losses_are_an_error_and_mended_files_are_read_again(smoke, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "open_corpus", lambda _: Half().opened())
+    with pytest.raises(DataError, match="20 of 40 items cannot be used, as train-35"):
         prepare(smoke, tmp_path)
-    assert not list(tmp_path.iterdir())
+    assert not [path for path in tmp_path.iterdir() if path.name[0] != "."]
+    monkeypatch.setattr(module, "open_corpus", lambda _: Sound().opened())
+    a = prepare(smoke, tmp_path).a["train"]
+    assert [int(image[0, 0, 0]) for image in a.images] == list(range(40))
+    assert not list(tmp_path.glob(".*.unfinished"))
 
 
-def test_processes_that_end_early_are_an_error_that_says_why():
-    with ProcessPoolExecutor(1) as pool, pytest.raises(DataError, match=r"images ended before.*__main__"):
-        list(building._run(pool, os._exit, [1], "images"))
+def test_an_interrupted_preparation_goes_on_and_gives_the_same(smoke, tmp_path, monkeypatch):
+    monkeypatch.setattr(building, "ITEMS", 16)
+    monkeypatch.setattr(module, "open_corpus", lambda _: Sound().opened())
+    expected = prepare(smoke, tmp_path / "at once")
+    made, real = [], building._outcomes
+
+    def counted(pool, jobs, bar):
+        if stop and len(made) == stop:
+            raise KeyboardInterrupt
+        made.append(len(jobs))
+        return real(pool, jobs, bar)
+
+    monkeypatch.setattr(building, "_outcomes", counted)
+    for stop in (2, 7, 0):  # in the images, in the speech, never
+        if stop:
+            with pytest.raises(KeyboardInterrupt):
+                prepare(smoke, tmp_path / "in parts")
+    resumed = prepare(smoke, tmp_path / "in parts")
+    assert made == [16, 16, 8] * 4  # nothing was made twice
+    assert resumed.manifest == expected.manifest
+    monkeypatch.setattr(building, "ITEMS", 500)
+    assert prepare(smoke, tmp_path / "one shard").manifest == expected.manifest
+
+
+def test_a_damaged_shard_is_made_again(smoke, tmp_path):
+    item = next(Sound().image_text("train"))
+    shard = Shard.of([make(({"a_train": item}, 8, smoke.audio))])
+    shard.save(tmp_path / "0.npz")
+    assert Shard.load(tmp_path / "0.npz").lines == shard.lines
+    (tmp_path / "0.npz").write_bytes((tmp_path / "0.npz").read_bytes()[:-40])
+    assert Shard.load(tmp_path / "0.npz") is None and Shard.load(tmp_path / "1.npz") is None
+
+
+def test_a_second_process_waits_for_the_first(smoke, tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(module, "open_corpus", lambda _: Sound().opened())
+    name = prepare(smoke, tmp_path).folder.name
+    (tmp_path / name).rename(tmp_path / "aside")
+    held = threading.Event()
+
+    def first() -> None:
+        with FileLock(tmp_path / f".{name}.lock"):
+            held.set()
+            time.sleep(1.5)
+            (tmp_path / "aside").rename(tmp_path / name)
+
+    thread = threading.Thread(target=first)
+    thread.start()
+    held.wait()
+    monkeypatch.setattr(module, "build", None)  # is not called
+    assert prepare(smoke, tmp_path).folder.name == name
+    assert "waiting for it" in caplog.text
+    thread.join()
+
+
+def test_what_is_lost_is_named_with_its_file(smoke, tmp_path):
+    (tmp_path / "x.png").write_bytes(b"no picture")
+    item = ImageTextItem("x", ("a dog", "\u2603"), broken, path=tmp_path / "x.png")
+    outcome = make(({"a_test": item, "truth": next(Sound().text_speech("test"))}, 8, smoke.audio))
+    assert not outcome.made and outcome.left_out == {"\u2603": 1}
+    digest = hashlib.sha256(b"no picture").hexdigest()
+    place = str(tmp_path / "x.png")
+    nothing, unread = outcome.lost
+    assert nothing == ("x", place, digest, "nothing of '\u2603' can be said")
+    assert unread == ("x", place, digest, "it cannot be read")
+
+
+def test_processes_that_end_early_are_an_error_that_says_why(monkeypatch):
+    monkeypatch.setattr(building, "make", os._exit)
+    with (
+        ProcessPoolExecutor(1) as pool,
+        tqdm(desc="images", disable=True) as bar,
+        pytest.raises(DataError, match=r"images ended before.*__main__"),
+    ):
+        list(building._outcomes(pool, [1], bar))
 
 
 def test_batches_are_the_same_at_the_same_step(prepared, smoke):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -27,6 +28,7 @@ class ImageTextItem:
     captions: tuple[str, ...]
     image: Callable[[], Any]
     facts: dict[str, Any] | None = None
+    path: Path | None = None  # the image's file, if it has one
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class TextSpeechItem:
     id: str
     text: str
     waveform: Callable[[], tuple[np.ndarray, int]]
+    path: Path | None = None  # the recording's file, if it has one
 
 
 @runtime_checkable
