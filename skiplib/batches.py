@@ -73,8 +73,9 @@ class Batches:
     def _batch_a(self, rows: np.ndarray, picks: np.ndarray, device: torch.device | str) -> BatchA:
         captions = [self.a.captions[row] for row in rows.tolist()]
         first, second = ([c[i] for c, i in zip(captions, column, strict=True)] for column in picks.T.tolist())
-        image = torch.from_numpy(self.a.images[rows])
-        return BatchA(image.to(device).float() / 127.5 - 1, texts(first, device), texts(second, device))
+        image = torch.from_numpy(self.a.images[rows]).to(device).float() / 127.5 - 1
+        seen = image if self.a.seen.ndim == 4 else torch.from_numpy(self.a.seen[rows]).to(device).float()
+        return BatchA(image, seen, texts(first, device), texts(second, device))
 
     def _batch_b(self, rows: np.ndarray, device: torch.device | str) -> BatchB:
         mels = [torch.from_numpy(self.b.mel(row).astype(np.float32)) for row in rows.tolist()]

@@ -54,7 +54,7 @@ def build(
         workers, mp_context=context, initializer=torch.set_num_threads, initargs=(1,)
     ) as pool:
         for name, (items, count) in parts.items():
-            jobs = ((item, experiment.image.size, experiment.audio) for item in items)
+            jobs = ((item, experiment.image, experiment.audio) for item in items)
             made[name] = _shards(pool, jobs, shards / name, count)
     counts, lost, left_out = _merged(place, [path for paths in made.values() for path in paths])
     shutil.rmtree(shards)
@@ -117,24 +117,31 @@ def _outcomes(pool: ProcessPoolExecutor, jobs: Sequence[Job], bar: tqdm) -> Iter
 
 
 class _SetFiles:
-    """The files of one set, `images_*.npy` or `mels_*.npy` and its lines of text, as they grow."""
+    """The files of one set as they grow: a line of text an item, and its arrays."""
 
     def __init__(self, place: Path, name: str) -> None:
-        stem = name.replace("a_", "images_") if name.startswith("a_") else f"mels_{name}"
-        self.lines = (place / f"texts_{name}.jsonl").open("w", encoding="utf-8")
-        self.rows, self.lengths, self.name = ArrayFile(place / f"{stem}.npy"), [], name
-        self.offsets = place / f"{stem}_offsets.npy"
+        self.place, self.name, self.lines = place, name, 0
+        self.text = (place / f"texts_{name}.jsonl").open("w", encoding="utf-8")
+        self.arrays: dict[str, ArrayFile] = {}
+        self.frames: list[int] = []
 
     def add(self, shard: Shard) -> None:
-        self.lines.writelines(f"{json.dumps(line)}\n" for line in shard.lines[self.name])
-        self.rows.append(shard.rows[self.name])
-        self.lengths += shard.lengths[self.name]
+        self.text.writelines(f"{json.dumps(line)}\n" for line in shard.lines[self.name])
+        self.lines += len(shard.lines[self.name])
+        for key, rows in shard.rows.items():
+            name, kind = key.split("/")
+            if name == self.name:
+                if kind not in self.arrays:
+                    self.arrays[kind] = ArrayFile(self.place / f"{kind}_{name}.npy")
+                self.arrays[kind].append(rows)
+        self.frames += shard.lengths.get(f"{self.name}/mels", [])
 
     def close(self) -> None:
-        self.lines.close()
-        self.rows.close()
-        if not self.name.startswith("a_"):
-            np.save(self.offsets, np.cumsum([0, *self.lengths]))
+        self.text.close()
+        for array in self.arrays.values():
+            array.close()
+        if "mels" in self.arrays:
+            np.save(self.place / f"mels_{self.name}_offsets.npy", np.cumsum([0, *self.frames]))
 
 
 def _merged(place: Path, paths: Sequence[Path]) -> tuple[dict[str, int], list[Sequence[str]], Counter[str]]:
@@ -153,7 +160,7 @@ def _merged(place: Path, paths: Sequence[Path]) -> tuple[dict[str, int], list[Se
         left_out.update(shard.left_out)
     for files in sets.values():
         files.close()
-    return {name: len(files.lengths) for name, files in sets.items()}, lost, left_out
+    return {name: files.lines for name, files in sets.items()}, lost, left_out
 
 
 def digest(path: Path) -> str:

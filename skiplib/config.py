@@ -28,6 +28,7 @@ from skiplib.options import (
     Loss,
     Memory,
     Optim,
+    Sentences,
     SpeechDecoder,
     SpeechEncoder,
     TextDecoder,
@@ -58,6 +59,7 @@ class Experiment(Frozen):
     code_norm: Literal["none", "batch"] = "none"  # of each encoder's e, one norm a modality
     world: World = World()
     digits: Digits = Digits()
+    sentences: Sentences = Sentences()
     audio: Audio = Audio()
     image: Image = Image()
     text_encoder: TextEncoder = TextEncoder()
@@ -164,11 +166,17 @@ VARIANTS: dict[str, dict[str, Any]] = {
     **{f"aligned_{name}": ALIGNED | overlay for name, overlay in ABLATIONS.items()},
     **BASELINES,
 }
+# A corpus of photographs and one of sentences make one of two halves, as flickr8k+cococaptions.
+PICTURED, SAID = ("flickr8k", "flickr30k", "coco"), ("cococaptions", "ljspeech", "librispeech")
+PHOTOGRAPHS: dict[str, dict[str, Any]] = {
+    "demo": {"image.features": "efficientnet_lite0", "sentences.longest": 80, "evaluation.scenes": 1_000}
+}
 # What a corpus changes of a scale: ten words need less of everything than sentences do.
 CORPORA: dict[str, dict[str, dict[str, Any]]] = {
     "skipworld": {},
     "folder": {},
     "digits": {"demo": {"optim.steps": 600, "evaluation.scenes": 500}},
+    **{f"{a}+{b}": PHOTOGRAPHS for a in PICTURED for b in SAID},
 }
 
 

@@ -11,8 +11,10 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from skiplib.config import Experiment
+from skiplib.features import WIDTH
 from skiplib.text import SYMBOLS
 
+FEATURE_DROPOUT = 0.3  # the training sets of photographs are small
 Encoded = tuple[Float[Tensor, "batch code"], Float[Tensor, "batch steps code"], Bool[Tensor, "batch steps"]]
 
 
@@ -44,6 +46,30 @@ class ImageEncoder(nn.Module):
         cells = self.project_cell(nn.functional.adaptive_max_pool2d(maps, 4).flatten(2).mT)
         mask = torch.ones(cells.shape[:2], dtype=torch.bool, device=cells.device)
         return self.project(pooled.flatten(1)), cells, mask
+
+
+class FeatureEncoder(nn.Module):
+    """Two FC layers over features of a frozen network, where E_img sees those and no pixels."""
+
+    def __init__(self, experiment: Experiment) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Linear(WIDTH, 2 * experiment.code, bias=False),
+            nn.BatchNorm1d(2 * experiment.code),
+            nn.ReLU(),
+            nn.Dropout(FEATURE_DROPOUT),
+            nn.Linear(2 * experiment.code, experiment.code),
+        )
+
+    def forward(self, features: Float[Tensor, "batch features"]) -> Encoded:
+        """The features of an image are one step: there is nothing to attend over."""
+        e = self.layers(features)
+        return e, e[:, None], torch.ones(len(e), 1, dtype=torch.bool, device=e.device)
+
+
+def image_encoder(experiment: Experiment) -> nn.Module:
+    """E_img over pixels, as the paper has it, or over features (`image.features`)."""
+    return (ImageEncoder if experiment.image.features == "none" else FeatureEncoder)(experiment)
 
 
 class CBHG(nn.Module):

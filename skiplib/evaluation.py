@@ -63,7 +63,7 @@ def evaluate(model: System, prepared: Prepared, judge: Judge, progress: bool = T
     scenes, sentences = experiment.evaluation.scenes, experiment.evaluation.sentences
     captions, spoken = a.captions[:scenes], b.sentences[:sentences]
     given = {
-        "image": a.images[:scenes],
+        "image": a.seen[:scenes],
         "text": spoken,
         "speech": [b.mel(i) for i in range(len(spoken))],
     }
@@ -162,7 +162,7 @@ def _against_scenes(
     if len(told) == 2:
         scores["i2s_i2t_agreement"] = metrics.agreement(told["i2t"], told["i2s"])
     if isinstance(model, SkipNet):
-        swapped = np.array(test.images[: len(scenes)])[metrics.derangement(len(truths), seed=0)]
+        swapped = np.array(test.seen[: len(scenes)])[metrics.derangement(len(truths), seed=0)]
         shuffled = [parse(s) for s in model.translate(swapped, "image", "text")]
         scores["i2t_content_accuracy_u_shuffled"] = metrics.content_accuracy(truths, shuffled)
         scores["i2t_content_accuracy_u_shuffled_chance"] = chance
@@ -188,6 +188,9 @@ def _against_captions(
     truths = [knows.truth(facts) for facts in prepared.a["test"].facts[: experiment.evaluation.scenes]]
     told = {name: [knows.told(s) for s in outputs[name]] for name in ("i2t", "i2s") if name in outputs}
     scores: dict[str, Scores] = {}
+    captions = prepared.a["test"].captions[: len(truths)]
+    for name in told if "+" in experiment.corpus else ():
+        scores[f"{name}_cider"] = metrics.cider(captions, outputs[name])
     for name, facts in told.items():
         scores[f"{name}_zero_shot_accuracy"] = metrics.zero_shot_accuracy(
             truths, facts, knows.zero_shot_concepts
@@ -226,9 +229,9 @@ def _bottleneck(model: SkipNet, prepared: Prepared, given: dict[str, Any]) -> di
 def _probe(model: SkipNet, prepared: Prepared, codes: dict[str, Code]) -> ItemScores:
     """A fresh classifier of z: as many codes of each of image, text (half A, half B) and speech."""
     a, b = prepared.a["train"], prepared.b["train"]
-    n = min(PROBE_TRAINING, len(a.images), len(b.sentences))
+    n = min(PROBE_TRAINING, len(a.seen), len(b.sentences))
     train = {
-        "image": model.encode(a.images[:n], "image").z,
+        "image": model.encode(a.seen[:n], "image").z,
         "text": model.encode([c[0] for c in a.captions[: n // 2]] + b.sentences[: n - n // 2], "text").z,
         "speech": model.encode([b.mel(i) for i in range(n)], "speech").z,
     }

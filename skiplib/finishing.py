@@ -45,7 +45,7 @@ def finishing(
     terms, follow = {}, alignment.follow and not chained
     with torch.set_grad_enabled(follow):
         if follow or alignment.gap_noise or chained:
-            image = model.bottleneck({"image": model.image_encoder(a.image)})["image"]
+            image = model.bottleneck({"image": model.image_encoder(a.seen)})["image"]
         if follow:
             speech = model.bottleneck({"speech": model.speech_encoder(b.mel, b.lengths)})["speech"].u
             terms["image_distance"] = losses.distance_loss(image.u, text_a.u)

@@ -82,14 +82,17 @@ def contrastive_loss(
     paired: Float[Tensor, "batch latent"],
     centre: Float[Tensor, " latent"],
     temperature: float,
+    same: Bool[Tensor, "batch batch"],
 ) -> Float[Tensor, ""]:
     """InfoNCE (van den Oord et al. 2018), both ways, on cosines of u seen from one `centre`.
 
-    With a centre for each side, the two could lie anywhere apart.
+    With a centre for each side, the two could lie anywhere apart. Rows whose texts are the `same` are no
+    negatives of each other: what one of them says is true of the other.
     """
     u = functional.normalize(u.float() - centre, dim=-1)
     paired = functional.normalize(paired.float() - centre, dim=-1)
-    scores = u @ paired.T / temperature
+    others = same & ~torch.eye(len(u), dtype=torch.bool, device=u.device)
+    scores = (u @ paired.T / temperature).masked_fill(others, -torch.inf)
     target = torch.arange(len(u), device=u.device)
     return (functional.cross_entropy(scores, target) + functional.cross_entropy(scores.T, target)) / 2
 

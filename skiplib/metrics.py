@@ -15,7 +15,7 @@ import jiwer
 import numpy as np
 from nltk.translate.bleu_score import closest_ref_length, modified_precision
 
-from skiplib.errors import DataError
+from skiplib.errors import ConfigError, DataError
 from skiplib.judge import normalise
 from skiplib.scores import BleuScores, ItemScores
 
@@ -47,6 +47,25 @@ def bleu(references: Sequence[Sequence[str]], hypotheses: Sequence[str], n: int 
         rows.append([*(c.numerator for c in counts), *(c.denominator for c in counts), len(words), closest])
     table = np.array(rows)
     return BleuScores(table[:, :4], table[:, 4:8], table[:, 8], table[:, 9], n)
+
+
+def cider(references: Sequence[Sequence[str]], hypotheses: Sequence[str]) -> ItemScores:
+    """CIDEr (Vedantam et al. 2015) of each hypothesis against its references, by the COCO evaluation's code.
+
+    Its weights of n-grams are those of these references, all together; 10 would be a perfect match.
+
+    Raises `DataError` if the lists differ in length or are empty, `ConfigError` where the extra
+    `photographs` is not installed.
+    """
+    _check(references, hypotheses)
+    try:
+        from pycocoevalcap.cider.cider import Cider
+    except ImportError as error:
+        raise ConfigError("CIDEr needs the extra `photographs`: pip install '.[photographs]'") from error
+    targets = {i: [normalise(text) for text in texts] for i, texts in enumerate(references)}
+    told = {i: [normalise(text)] for i, text in enumerate(hypotheses)}
+    _, scores = Cider().compute_score(targets, told)
+    return ItemScores(scores, np.ones(len(scores)))
 
 
 def wer(references: Sequence[str], hypotheses: Sequence[str]) -> ItemScores:

@@ -22,9 +22,10 @@ from skiplib.bottleneck import (
 )
 from skiplib.config import Experiment
 from skiplib.decoders import ImageDecoder, TextDecoder
-from skiplib.encoders import Encoded, ImageEncoder, SpeechEncoder, TextEncoder
+from skiplib.encoders import Encoded, SpeechEncoder, TextEncoder, image_encoder
 from skiplib.errors import ConfigError, DataError
-from skiplib.inputs import image_batch, mel_batch
+from skiplib.features import seen_batch
+from skiplib.inputs import mel_batch
 from skiplib.speech_decoder import SpeechDecoder
 
 
@@ -57,7 +58,7 @@ class SkipNet(nn.Module):
         attend = experiment.speech_decoder.attend
         if attend == "slots" and experiment.memory.kind != "attention":
             raise ConfigError("speech_decoder.attend=slots needs memory.kind=attention")
-        self.image_encoder = ImageEncoder(experiment)
+        self.image_encoder = image_encoder(experiment)
         self.text_encoder = TextEncoder(experiment)
         self.speech_encoder = SpeechEncoder(experiment)
         self.code_norms = nn.ModuleDict({m: code_norm(experiment) for m in MODALITIES})
@@ -131,7 +132,8 @@ class SkipNet(nn.Module):
 
         source, target: "image", "text" or "speech".
         image: uint8 [batch, 3, height, width], a sequence of PIL images or of [height, width, 3]
-        arrays, any size and mode on the way in; uint8 [batch, 3, size, size] on the way out.
+        arrays, any size and mode on the way in (or features, float [batch, 1280], of an experiment with
+        `image.features`); uint8 [batch, 3, size, size] on the way out.
         text: a list of sentences. speech: a list of mels [time, 80] as `audio.to_mel` gives them.
 
         Raises `DataError` on input that cannot be used, `ConfigError` on an unknown modality.
@@ -148,8 +150,8 @@ class SkipNet(nn.Module):
             raise ConfigError(f"unknown modality {modality!r}; there are: {', '.join(MODALITIES)}")
 
     def _encode_images(self, images: Any) -> Code:
-        pixels = image_batch(images, self.experiment.image.size).to(self.device)
-        return self.bottleneck({"image": self.image_encoder(pixels)})["image"]
+        seen = seen_batch(images, self.experiment.image).to(self.device)
+        return self.bottleneck({"image": self.image_encoder(seen)})["image"]
 
     def _encode_texts(self, sentences: Sequence[str]) -> Code:
         ids, lengths = text.encode_batch(sentences)

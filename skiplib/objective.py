@@ -26,9 +26,10 @@ class Texts:
 
 @dataclass  # not frozen: Fabric moves the tensors of a batch in place
 class BatchA:
-    """Image-text pairs: an image, one of its captions, and another caption of the same image."""
+    """Image-text pairs: an image, what E_img sees of it, one of its captions, and another one."""
 
     image: Float[Tensor, "batch 3 height width"]
+    seen: Float[Tensor, "batch *seen"]  # the image itself, or features of it
     text: Texts
     paraphrase: Texts
 
@@ -57,7 +58,7 @@ def objective(
     texts = join(a.text, b.text, a.paraphrase) if aligned != "none" else join(a.text, b.text)
     codes = model.bottleneck(
         {
-            "image": model.image_encoder(a.image),
+            "image": model.image_encoder(a.seen),
             "text": model.text_encoder(texts.ids, texts.lengths),
             "speech": model.speech_encoder(b.mel, b.lengths),
         }
@@ -80,14 +81,15 @@ def objective(
     weight = options.alignment.weight
     if aligned in ("text_autoencoding", "both"):
         terms["text_to_text"] = weight * (per_source[2] + per_source[3])
-    pairs = [(image.u, text_a.u), (speech.u, text_b.u), (text_a.u, other.u)]
+    same_a, same_b = ((ids[:, None] == ids).all(-1) for ids in (a.text.ids, b.text.ids))
+    pairs = [(image.u, text_a.u, same_a), (speech.u, text_b.u, same_b), (text_a.u, other.u, same_a)]
     if aligned in ("contrastive", "both"):
         temperature = options.alignment.temperature
         centre = torch.cat([image.u, said.u, speech.u]).float().mean(0)  # of A and B together
-        contrast = sum(losses.contrastive_loss(x, y, centre, temperature) for x, y in pairs)
+        contrast = sum(losses.contrastive_loss(x, y, centre, temperature, same) for x, y, same in pairs)
         terms["contrastive"] = options.alignment.contrastive_weight * contrast
     if aligned == "l2":
-        terms["distance"] = weight * sum(losses.distance_loss(x, y) for x, y in pairs)
+        terms["distance"] = weight * sum(losses.distance_loss(x, y) for x, y, _ in pairs)
 
     watched: dict[str, Tensor] = {}
     if options.adversarial.strength:

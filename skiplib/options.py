@@ -47,6 +47,12 @@ class Digits(Frozen):
     speaker: Literal["", "george", "jackson", "lucas", "nicolas", "theo", "yweweler"] = "jackson"
 
 
+class Sentences(Frozen):
+    """B of a corpus of two halves: sentences of more characters are left out."""
+
+    longest: int = Field(200, ge=1)
+
+
 class Audio(Frozen):
     """Waveform to mel-spectrogram and back (DECISIONS.md 20); times in samples at `rate` Hz."""
 
@@ -63,9 +69,10 @@ class Audio(Frozen):
 
 
 class Image(Frozen):
-    """Size in pixels of the square images that the encoder sees and the decoder paints."""
+    """The square images that the decoder paints, and what the encoder sees of an image."""
 
-    size: int = 128
+    size: int = 128  # pixels a side
+    features: Literal["none", "efficientnet_lite0"] = "none"  # of a frozen network; none: the pixels
 
 
 class TextEncoder(Frozen):

@@ -31,9 +31,13 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class ImageTextSet:
-    """A: `images` uint8 [n, 3, size, size] and, for each, its captions and what is known of the scene."""
+    """A: `images` uint8 [n, 3, size, size] and, for each, its captions and what is known of the scene.
+
+    `seen` is what E_img takes: the images themselves, or their features, float16 [n, 1280].
+    """
 
     images: np.ndarray
+    seen: np.ndarray
     captions: list[list[str]]
     facts: list[dict[str, Any]]
 
@@ -150,7 +154,9 @@ def _image_set(place: Path, split: str) -> ImageTextSet:
     lines = _lines(place, f"a_{split}")
     captions = [line["captions"] for line in lines]
     facts = [line.get("facts", {"captions": line["captions"]}) for line in lines]
-    return ImageTextSet(_array(place / f"images_{split}.npy"), captions, facts)
+    images, features = (place / f"{kind}_a_{split}.npy" for kind in ("images", "features"))
+    seen = features if features.exists() else images
+    return ImageTextSet(_array(images), _array(seen), captions, facts)
 
 
 def _speech_set(place: Path, name: str) -> TextSpeechSet:

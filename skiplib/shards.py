@@ -18,25 +18,26 @@ import numpy as np
 
 from skiplib.audio import prepare_wave, to_mel
 from skiplib.cleaning import clean
-from skiplib.config import Audio
+from skiplib.config import Audio, Image
 from skiplib.corpora import ImageTextItem, TextSpeechItem
 from skiplib.errors import DataError
+from skiplib.features import features
 from skiplib.files import whole
 from skiplib.inputs import image_array
 
 ITEMS = 500  # of a shard
 Item = ImageTextItem | TextSpeechItem
-Job = tuple[Mapping[str, Item], int, Audio]  # an item for each set that it adds to, size of images, mels
+Job = tuple[Mapping[str, Item], Image, Audio]  # an item for each set that it adds to
 
 
 @dataclass
 class Outcome:
-    """What became of one item: a line of text and rows for each set, or nothing and the reason.
+    """What became of one item: for each set a line of text and rows of arrays, or nothing and the reason.
 
     `lost` has rows of `quarantine.csv`: item, file, SHA-256 of the file, reason.
     """
 
-    made: dict[str, tuple[dict[str, Any], np.ndarray]] = field(default_factory=dict)
+    made: dict[str, tuple[dict[str, Any], dict[str, np.ndarray]]] = field(default_factory=dict)
     lost: list[tuple[str, str, str, str]] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
 
@@ -55,16 +56,16 @@ class Outcome:
 
 def make(job: Job) -> Outcome:
     """Work of another process: texts cleaned, arrays made. The items of a job are kept or lost together."""
-    items, size, audio = job
+    items, options, audio = job
     outcome = Outcome()
     for name, item in items.items():
         try:
             if isinstance(item, ImageTextItem):
-                outcome.made[name] = _image(item, size, outcome)
+                outcome.made[name] = _image(item, options, outcome)
             else:
                 said = outcome.clean(item.text)
                 mel = to_mel(prepare_wave(*item.waveform(), audio), audio).numpy().astype(np.float16)
-                outcome.made[name] = {"id": item.id, "text": said}, mel
+                outcome.made[name] = {"id": item.id, "text": said}, {"mels": mel}
         except DataError as error:
             outcome.lose(item, str(error))
             outcome.made.clear()
@@ -72,7 +73,9 @@ def make(job: Job) -> Outcome:
     return outcome
 
 
-def _image(item: ImageTextItem, size: int, outcome: Outcome) -> tuple[dict[str, Any], np.ndarray]:
+def _image(
+    item: ImageTextItem, options: Image, outcome: Outcome
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     captions = []
     for text in item.captions:
         try:
@@ -82,12 +85,17 @@ def _image(item: ImageTextItem, size: int, outcome: Outcome) -> tuple[dict[str, 
     if not captions:
         raise DataError("it has no caption that can be said")
     line = {"id": item.id, "captions": captions} | ({"facts": item.facts} if item.facts else {})
-    return line, image_array(item.image(), size).transpose(2, 0, 1)[None]
+    image = item.image()
+    rows = {"images": image_array(image, options.size).transpose(2, 0, 1)[None]}
+    if options.features != "none":
+        rows["features"] = features([image]).numpy().astype(np.float16)
+    return line, rows
 
 
 @dataclass
 class Shard:
-    """Some items' outcomes: for each set its lines and, end to end, their rows; `lengths` of rows a line."""
+    """Some items' outcomes: for each set its lines, and, end to end, rows of each of its arrays, by
+    "set/array"; `lengths` says how many rows a line has."""
 
     lines: dict[str, list[dict[str, Any]]]
     rows: dict[str, np.ndarray]
@@ -100,10 +108,12 @@ class Shard:
     def of(cls, outcomes: Sequence[Outcome]) -> Shard:
         made = [outcome.made for outcome in outcomes if outcome.made]
         names = list(made[0]) if made else []
+        arrays = [(name, kind) for name in names for kind in made[0][name][1]]
+        rows = {f"{name}/{kind}": [sets[name][1][kind] for sets in made] for name, kind in arrays}
         return cls(
-            lines={name: [pairs[name][0] for pairs in made] for name in names},
-            rows={name: np.concatenate([pairs[name][1] for pairs in made]) for name in names},
-            lengths={name: [len(pairs[name][1]) for pairs in made] for name in names},
+            lines={name: [sets[name][0] for sets in made] for name in names},
+            rows={key: np.concatenate(parts) for key, parts in rows.items()},
+            lengths={key: [len(part) for part in parts] for key, parts in rows.items()},
             lost=[row for outcome in outcomes for row in outcome.lost],
             left_out=sum((outcome.left_out for outcome in outcomes), Counter()),
             unusable=len(outcomes) - len(made),
@@ -122,6 +132,6 @@ class Shard:
         try:
             with path.open("rb") as file, np.load(file) as stored:
                 about = json.loads(stored["about"].tobytes())
-                return cls(rows={name: stored[name] for name in about["lines"]}, **about)
+                return cls(rows={key: stored[key] for key in about["lengths"]}, **about)
         except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
             return None

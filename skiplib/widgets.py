@@ -66,10 +66,10 @@ def describe(
     """
     test, audio = prepared.a["test"], model.experiment.audio
     chosen = [int(row) for row in rows]
-    images = np.array(test.images[chosen])
-    mels = [mel.float().cpu() for mel in model.translate(images, "image", "speech")]
+    seen = np.array(test.seen[chosen])
+    mels = [mel.float().cpu() for mel in model.translate(seen, "image", "speech")]
     writes = ("image", "text") in model.tasks
-    written = model.translate(images, "image", "text") if writes else [""] * len(chosen)
+    written = model.translate(seen, "image", "text") if writes else [""] * len(chosen)
     truths = [torch.from_numpy(np.array(prepared.truth.mel(row), dtype=np.float32)) for row in chosen]
     waves = [wave.numpy() for wave in to_waves([*mels, *truths], audio, progress=progress)]
     heard = judge.transcribe(waves, audio.rate, progress)

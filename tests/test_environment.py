@@ -13,7 +13,7 @@ import yaml
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 CONDA = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
-PINS = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["dev"]]
+PINS = sum(PROJECT["optional-dependencies"].values(), PROJECT["dependencies"])
 
 
 def pip_section() -> list[str]:

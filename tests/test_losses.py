@@ -73,16 +73,25 @@ def test_the_stop_token_is_asked_at_the_last_chunk():
 
 
 def test_the_contrastive_loss_is_low_for_pairs_and_log_n_for_strangers():
-    u = torch.randn(64, 256)
+    u, unlike = torch.randn(64, 256), torch.eye(64).bool()
     centre = u.mean(0)
-    assert losses.contrastive_loss(u, u + 0.01 * torch.randn(64, 256), centre, 0.1) < 0.05
-    assert abs(losses.contrastive_loss(u, torch.randn(64, 256), centre, 1.0).item() - math.log(64)) < 0.2
+    assert losses.contrastive_loss(u, u + 0.01 * torch.randn(64, 256), centre, 0.1, unlike) < 0.05
+    strangers = losses.contrastive_loss(u, torch.randn(64, 256), centre, 1.0, unlike).item()
+    assert abs(strangers - math.log(64)) < 0.2
 
 
 def test_the_contrastive_loss_sees_two_sides_that_lie_apart():
-    u = torch.randn(64, 256)
-    apart = losses.contrastive_loss(u + 2, u - 2, u.mean(0), 0.1)
-    assert apart > 2 * losses.contrastive_loss(u, u, u.mean(0), 0.1)
+    u, unlike = torch.randn(64, 256), torch.eye(64).bool()
+    apart = losses.contrastive_loss(u + 2, u - 2, u.mean(0), 0.1, unlike)
+    assert apart > 2 * losses.contrastive_loss(u, u, u.mean(0), 0.1, unlike)
+
+
+def test_pairs_with_one_text_do_not_push_each_other_away():
+    text = torch.arange(64) % 10
+    u = torch.randn(10, 256)[text]
+    same = text[:, None] == text
+    assert losses.contrastive_loss(u, u, u.mean(0), 0.1, same) < 0.01
+    assert losses.contrastive_loss(u, u, u.mean(0), 0.1, torch.eye(64).bool()) > 1.5
 
 
 def test_the_distance_loss_is_zero_for_one_code():

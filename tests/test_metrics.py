@@ -189,3 +189,15 @@ def test_bleu_can_be_resampled() -> None:
 def test_nothing_to_score_is_an_error(call: Any) -> None:
     with pytest.raises(DataError):
         call()
+
+
+def test_cider_is_highest_for_a_reference_and_zero_for_other_words():
+    references = [
+        ["a dog runs fast", "the dog runs"],
+        ["a cat sits", "one cat sits"],
+        ["two men ride", "men"],
+    ]
+    scores = metrics.cider(references, ["a dog runs fast", "a horse", "two men ride!"])
+    assert scores.numerator[0] > 4 and scores.numerator[1] < 0.2 and scores.numerator[2] > 4
+    with pytest.raises(DataError):
+        metrics.cider(references, [])

@@ -12,6 +12,7 @@ import pytest
 from skiplib.config import experiment
 from skiplib.corpora import ImageTextCorpus, TextSpeechCorpus, open_corpus
 from skiplib.corpora.skipworld import SkipWorld
+from skiplib.corpora.voiced import spoken_captions
 from skiplib.errors import ConfigError, DataError
 from skiplib.grammar import parse, scene_facts
 from skiplib.scenes import Scene
@@ -55,7 +56,7 @@ def test_the_captions_and_sentences_are_the_ones_of_every_other_machine() -> Non
 
 def test_the_truth_is_the_first_caption_of_each_test_scene() -> None:
     world = SkipWorld(SMOKE.world)
-    spoken, shown = list(world.spoken_captions(3)), list(islice(world.image_text("test"), 3))
+    spoken, shown = list(spoken_captions(world, 3, 16_000)), list(islice(world.image_text("test"), 3))
     assert [(s.id, s.text) for s in spoken] == [(i.id, i.captions[0]) for i in shown]
 
 

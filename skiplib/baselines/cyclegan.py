@@ -13,6 +13,7 @@ from skiplib.baselines.coding import Baseline, Coder
 from skiplib.config import Experiment
 from skiplib.decoders import ImageDecoder
 from skiplib.encoders import ImageEncoder, SpeechEncoder, valid
+from skiplib.errors import ConfigError
 from skiplib.inputs import image_batch, mel_batch
 from skiplib.objective import BatchA, BatchB, added
 from skiplib.speech_decoder import SpeechDecoder
@@ -31,6 +32,8 @@ class CycleGAN(Baseline):
 
     def __init__(self, experiment: Experiment) -> None:
         super().__init__(experiment)
+        if experiment.image.features != "none":
+            raise ConfigError("cyclegan encodes the images that it paints: it needs image.features=none")
         self.image_coder = Coder(ImageEncoder(experiment), experiment)
         self.speech_decoder = SpeechDecoder(experiment)
         self.speech_coder = Coder(SpeechEncoder(experiment), experiment)

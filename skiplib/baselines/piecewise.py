@@ -10,8 +10,8 @@ from torch import Tensor
 from skiplib.baselines.coding import Baseline, Coder
 from skiplib.config import Experiment
 from skiplib.decoders import TextDecoder
-from skiplib.encoders import ImageEncoder, TextEncoder
-from skiplib.inputs import image_batch
+from skiplib.encoders import TextEncoder, image_encoder
+from skiplib.features import seen_batch
 from skiplib.objective import BatchA, BatchB, added, spoken, written
 from skiplib.speech_decoder import SpeechDecoder
 from skiplib.text import decode, encode_batch
@@ -30,7 +30,7 @@ class Piecewise(Baseline):
 
     def __init__(self, experiment: Experiment) -> None:
         super().__init__(experiment)
-        self.image_coder = Coder(ImageEncoder(experiment), experiment)
+        self.image_coder = Coder(image_encoder(experiment), experiment)
         self.text_decoder = TextDecoder(experiment)
         self.text_coder = Coder(TextEncoder(experiment), experiment)
         self.speech_decoder = SpeechDecoder(experiment)
@@ -42,7 +42,7 @@ class Piecewise(Baseline):
     def terms(self, a: BatchA, b: BatchB) -> dict[str, Tensor]:
         """Cross-entropy of A's texts from their images, Eq. 5 and the stop token from B's texts."""
         weight = self.experiment.loss
-        described = self.image_coder(a.image)
+        described = self.image_coder(a.seen)
         (text,) = written(self.text_decoder, described, a.text, len(described), weight.reduction)
         u = self.text_coder(b.text.ids, b.text.lengths)
         return {"image_to_text": weight.text * text} | spoken(self, u, b)
@@ -58,5 +58,5 @@ class Piecewise(Baseline):
         return self.speech_decoder.generate(self.text_coder(ids, lengths))
 
     def _write(self, images: Any) -> list[str]:
-        u = self.image_coder(image_batch(images, self.experiment.image.size).to(self.device))
+        u = self.image_coder(seen_batch(images, self.experiment.image).to(self.device))
         return [decode(row) for row in self.text_decoder.generate(u).tolist()]

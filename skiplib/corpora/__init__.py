@@ -82,23 +82,38 @@ class Opened:
 
 def open_corpus(experiment: Experiment) -> Opened:
     """The corpora of an experiment. Raises `ConfigError` on an unknown name, `DataError` on missing files."""
-    if experiment.corpus == "skipworld":
-        from skiplib.corpora.skipworld import SkipWorld  # a corpus' libraries load only if it is used
+    # A corpus' libraries load only if it is used.
+    from skiplib.corpora.voiced import spoken_captions
 
-        world = SkipWorld(experiment.world, experiment.audio.rate, experiment.image.size)
-        truth = world.spoken_captions(experiment.world.test_scenes)
+    name, rate = experiment.corpus, experiment.audio.rate
+    if name == "skipworld":
+        from skiplib.corpora.skipworld import SkipWorld
+
+        world = SkipWorld(experiment.world, rate, experiment.image.size)
+        truth = spoken_captions(world, experiment.world.test_scenes, rate)
         return Opened(world, world, truth, {"world": experiment.world.model_dump(mode="json")})
-    if experiment.corpus == "digits":
+    if name == "digits":
         from skiplib.corpora.digits import Digits
 
         digits = Digits(SOURCES_DIR / "digits", experiment.digits.speaker)
         truth = digits.spoken_captions(digits.image_text_count("test"))
         made = {"digits": experiment.digits.model_dump(mode="json"), "source": digits.fingerprint()}
         return Opened(digits, digits, truth, made)
-    if experiment.corpus == "folder":
+    if name == "folder":
         from skiplib.corpora.folder import Folder
 
-        own = Folder(SOURCES_DIR / "folder", experiment.audio.rate)
-        truth = own.spoken_captions(own.image_text_count("test"))
+        own = Folder(SOURCES_DIR / "folder")
+        truth = spoken_captions(own, own.image_text_count("test"), rate)
         return Opened(own, own, truth, {"source": own.fingerprint()})
-    raise ConfigError(f"unknown corpus {experiment.corpus!r}; there are: {', '.join(CORPORA)}")
+    if "+" in name and name in CORPORA:
+        from skiplib.corpora.captions import CaptionedImages
+        from skiplib.corpora.sentences import CocoCaptions, LibriSpeech, LJSpeech
+
+        halves = {"ljspeech": LJSpeech, "cococaptions": CocoCaptions, "librispeech": LibriSpeech}
+        shown, _, said = name.partition("+")
+        a = CaptionedImages(SOURCES_DIR / shown)
+        b = halves[said](SOURCES_DIR / said, rate, experiment.sentences.longest)
+        truth = spoken_captions(a, a.image_text_count("test"), rate)
+        made = {"sentences": experiment.sentences.model_dump(mode="json")}
+        return Opened(a, b, truth, made | {"source": [a.fingerprint(), b.fingerprint()]})
+    raise ConfigError(f"unknown corpus {name!r}; there are: {', '.join(CORPORA)}")

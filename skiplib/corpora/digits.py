@@ -55,7 +55,7 @@ class Digits:
     def text_speech(self, split: str) -> Iterator[TextSpeechItem]:
         """The recordings of `split` with their words."""
         for path in self._recordings(split):
-            yield TextSpeechItem(path.stem, WORDS[int(path.stem[0])], partial(recording, path))
+            yield TextSpeechItem(path.stem, WORDS[int(path.stem[0])], partial(recording, path), path)
 
     def spoken_captions(self, n: int) -> Iterator[TextSpeechItem]:
         """For each of the first `n` test images a test recording of its digit; for evaluation only."""

@@ -20,11 +20,9 @@ import csv
 import hashlib
 from collections.abc import Iterator
 from functools import cached_property, partial
-from itertools import islice
 from pathlib import Path
 
 from skiplib.corpora import ImageTextItem, TextSpeechItem, checked
-from skiplib.corpora.skipworld import record
 from skiplib.errors import DataError
 from skiplib.media import picture, recording
 
@@ -33,10 +31,10 @@ SPLITS = {"train": "train", "test": "test", "validation": "test", "val": "test",
 
 
 class Folder:
-    """Both corpora from a folder. The truth, for want of a better, is the packaged voice, at `rate` Hz."""
+    """Both corpora from a folder."""
 
-    def __init__(self, folder: Path, rate: int = 16_000) -> None:
-        self.folder, self.rate = folder, rate
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
 
     def image_text_count(self, split: str) -> int:
         """How many images `split` has."""
@@ -45,8 +43,8 @@ class Folder:
     def image_text(self, split: str) -> Iterator[ImageTextItem]:
         """The images of `split`, each with its captions."""
         for name, texts in self._rows["images"][checked(split)].items():
-            image = partial(picture, self.folder / "images" / name)
-            yield ImageTextItem(name, tuple(texts), image)
+            path = self.folder / "images" / name
+            yield ImageTextItem(name, tuple(texts), partial(picture, path), path=path)
 
     def text_speech_count(self, split: str) -> int:
         """How many recordings `split` has."""
@@ -57,12 +55,8 @@ class Folder:
         for name, texts in self._rows["speech"][checked(split)].items():
             if len(texts) > 1:
                 raise DataError(f"{name} stands {len(texts)} times in {self.folder / 'speech' / METADATA}")
-            yield TextSpeechItem(name, texts[0], partial(recording, self.folder / "speech" / name))
-
-    def spoken_captions(self, n: int) -> Iterator[TextSpeechItem]:
-        """The first caption of the first `n` test images, by the packaged voice; for evaluation only."""
-        for item in islice(self.image_text("test"), n):
-            yield TextSpeechItem(item.id, item.captions[0], partial(record, item.captions[0], self.rate))
+            path = self.folder / "speech" / name
+            yield TextSpeechItem(name, texts[0], partial(recording, path), path)
 
     def fingerprint(self) -> str:
         """Tells one state of the files from another: what is listed, and the sizes of the files."""

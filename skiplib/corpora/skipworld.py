@@ -9,12 +9,10 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from functools import partial
-from itertools import islice
-
-import numpy as np
 
 from skiplib.config import World
 from skiplib.corpora import ImageTextItem, TextSpeechItem, checked
+from skiplib.corpora.voiced import spoken
 from skiplib.grammar import captions
 from skiplib.scenes import render, sample_scenes
 from skiplib.sentences import sentences
@@ -53,24 +51,7 @@ class SkipWorld:
     def text_speech(self, split: str) -> Iterator[TextSpeechItem]:
         """The sentences of `split` with their recordings."""
         for index, text in enumerate(sentences(self.world, split, self.text_speech_count(split))):
-            yield TextSpeechItem(f"b-{split}-{index:06d}", text, partial(record, text, self.rate))
-
-    def spoken_captions(self, n: int) -> Iterator[TextSpeechItem]:
-        """The first caption of the first `n` test scenes, spoken; for evaluation only.
-
-        The ids are those of the scenes. Pairing them with the images gives the true triples, which
-        no system may train on.
-        """
-        for item in islice(self.image_text("test"), n):
-            text = item.captions[0]
-            yield TextSpeechItem(item.id, text, partial(record, text, self.rate))
+            yield spoken(f"b-{split}-{index:06d}", text, self.rate)
 
     def _count(self, split: str, train: int, test: int) -> int:
         return train if checked(split) == "train" else test
-
-
-def record(text: str, rate: int) -> tuple[np.ndarray, int]:
-    """`text` spoken, float32 [samples], and its rate in Hz; can be sent to another process."""
-    from skiplib.voice import speak  # the synthesiser loads only where someone speaks
-
-    return speak(text, rate), rate
