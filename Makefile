@@ -18,7 +18,7 @@ READY := $(if $(filter file,$(origin VENV)),$(VENV)/.ready,$(if $(wildcard $(BIN
 export PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup study sweep unlock fetch ablation promote lab test lint format clean
+.PHONY: help setup study sweep unlock fetch ablation bench promote lab test lint format clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +55,10 @@ ablation: $(READY)  ## one row of a table: VARIANT=no_T SCALE=demo CORPUS=skipwo
 	$(BIN)/python -m skiplib.execute notebooks/run_ablation.ipynb \
 		runs/$(CORPUS)-$(SCALE)/seed$(SEED)/$(VARIANT).ipynb \
 		-p variant $(VARIANT) -p scale $(SCALE) -p corpus $(CORPUS) -p seed $(SEED)
+
+bench: $(READY)  ## timings of preparation and training on this machine, into reports/benchmark-*.csv
+	$(BIN)/python -m skiplib.benchmark prepare
+	$(BIN)/python -m skiplib.benchmark train
 
 promote: $(READY)  ## copy the records of finished runs into reports/records/, to be committed, and into tables and README
 	@mkdir -p reports/records

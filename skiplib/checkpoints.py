@@ -20,9 +20,9 @@ from skiplib.systems import System, build
 FORMAT = "1"
 TRAINING_CODE = (
     *("audio", "baselines/coding", "baselines/cyclegan", "baselines/piecewise", "baselines/separate"),
-    *("batches", "bottleneck", "building", "cleaning", "decoders", "encoders", "finishing", "losses"),
-    *("model", "muon", "objective", "optimisers", "prepare", "speech_decoder", "stages", "systems"),
-    *("text", "training"),
+    *("batches", "bottleneck", "building", "cleaning", "decoders", "encoders", "features", "finishing"),
+    *("losses", "model", "muon", "objective", "optimisers", "prepare", "shards", "speech_decoder"),
+    *("stages", "systems", "text", "training"),
 )
 
 

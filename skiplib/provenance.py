@@ -52,7 +52,7 @@ def provenance(
         dirty=None if changes is None else bool(changes),
         packages={"python": platform.python_version(), **_versions()},
         manifest=manifest,
-        machine=_processor(),
+        machine=processor(),
         cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
         device=device,
         wall_seconds=round(wall_seconds, 1),
@@ -80,7 +80,8 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def _processor() -> str:
+def processor() -> str:
+    """The name of the processor, as the system gives it."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
