@@ -194,6 +194,7 @@ class Optim(Frozen):
     schedule: Literal["noam", "constant", "cosine"] = "noam"
     warmup: int = 4_000
     batch: int = Field(8, ge=2)  # pairs of A and as many of B
+    accumulate: int = Field(1, ge=1)  # batches whose gradients make one step
     clip: float = 1.0
     steps: int = Field(1_000_000, ge=1)
     joint: float = Field(1.0, gt=0, le=1)  # share of the steps in which all learns

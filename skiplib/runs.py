@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +36,16 @@ def judge_for(experiment: Experiment, prepared: Prepared, progress: bool = False
 
 
 def trained(
-    experiment: Experiment, overlay: Mapping[str, Any] | None = None
+    experiment: Experiment,
+    overlay: Mapping[str, Any] | None = None,
+    watch: Callable[[Path], None] | None = None,
 ) -> tuple[System, Prepared, float]:
-    """The trained model, its data, and the seconds of training; what is there already is not made again."""
+    """The trained model, its data, and the seconds of training; what is there already is not made again.
+
+    `watch` is called with the run's folder whenever its log has grown.
+    """
     prepared = prepare(experiment)
-    model, seconds = training.train(experiment, prepared, folder_of(experiment, overlay))
+    model, seconds = training.train(experiment, prepared, folder_of(experiment, overlay), watch)
     return model, prepared, seconds
 
 

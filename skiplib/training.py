@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
-import pandas as pd
 import torch
 from lightning.fabric import Fabric
 from lightning.fabric.plugins.environments import LightningEnvironment
@@ -23,6 +20,7 @@ from skiplib import checkpoints
 from skiplib.batches import Batches
 from skiplib.config import Experiment
 from skiplib.errors import CheckpointError, TrainingError
+from skiplib.logbook import Logbook
 from skiplib.objective import BatchA, BatchB
 from skiplib.optimisers import learning_rate, make_optimisers, precision, set_rates
 from skiplib.prepare import Prepared
@@ -32,7 +30,8 @@ from skiplib.systems import System, build, step_loss
 log = logging.getLogger(__name__)
 CHECKPOINT_SECONDS = 60.0
 LOG_STEPS = 20
-FINAL, RESUME, LOG = "model.safetensors", "resume.safetensors", "log.jsonl"
+SAMPLES, FEWEST, MOST = 5, 200, 10_000  # samples of a run, but not closer or further apart in steps
+FINAL, RESUME, DIVERGED = "model.safetensors", "resume.safetensors", "diverged.safetensors"
 
 
 class Step(nn.Module):
@@ -46,13 +45,17 @@ class Step(nn.Module):
         return step_loss(self.model, a, b, progress, stage)
 
 
-def train(experiment: Experiment, prepared: Prepared, folder: Path) -> tuple[System, float]:
+def train(
+    experiment: Experiment, prepared: Prepared, folder: Path, watch: Callable[[Path], None] | None = None
+) -> tuple[System, float]:
     """The trained model and the seconds its training took; a finished run is not trained again.
+
+    `watch` is called with `folder` whenever the log has grown.
 
     An interrupted run goes on from its last checkpoint, at most a minute back. A checkpoint of another
     experiment, or made by other code, is not used.
 
-    Raises `TrainingError` if the loss stops being a number.
+    Raises `TrainingError` if the loss stops being a number, and keeps the batch in `diverged.safetensors`.
     """
     finished = _usable(folder / FINAL, experiment)
     if finished is not None:
@@ -67,7 +70,7 @@ def train(experiment: Experiment, prepared: Prepared, folder: Path) -> tuple[Sys
     step_module, *wrapped = fabric.setup(Step(model), *optimisers)
     start, seconds = _resume(folder, experiment, model, optimisers)
     batches = Batches(prepared, experiment)
-    steps, plan = experiment.optim.steps, stages(experiment)
+    steps, plan, logbook = experiment.optim.steps, stages(experiment), Logbook(folder, start)
     joint = len(plan[Stage.JOINT])
     # Clipped each for itself: the large gradients of one, C above all, must not shrink those of another.
     parts = [list(part.parameters()) for part in model.children()]
@@ -78,24 +81,30 @@ def train(experiment: Experiment, prepared: Prepared, folder: Path) -> tuple[Sys
             tensors |= _optimiser_tensors(optimisers) | {"rng": torch.get_rng_state()}
         checkpoints.save(path, tensors, experiment, step=step, seconds=seconds + time.monotonic() - begun)
 
+    def gradients(step: int, stage: Stage) -> tuple[Tensor, dict[str, float]]:
+        """Those of a step, and the loss of its last batch."""
+        model.zero_grad()
+        for i in range(experiment.optim.accumulate):
+            a, b = batches(step * experiment.optim.accumulate + i, fabric.device)
+            total, terms = step_module(a, b, min(1.0, step / joint), stage=stage)
+            if not torch.isfinite(total):
+                checkpoints.save(folder / DIVERGED, _batch_tensors(a, b), experiment, step=step)
+                raise TrainingError(
+                    f"the loss is {total.item()} at step {step} of {experiment.variant}: {terms}; "
+                    f"the batch is kept in {folder / DIVERGED}"
+                )
+            fabric.backward(total / experiment.optim.accumulate)
+        return total, terms
+
     begun = saved = time.monotonic()
     model.train()
     for step, stage, bar in _watched(start, plan, experiment.variant):
-        a, b = batches(step, fabric.device)
         set_rates(optimisers, experiment.optim, step)
         if stage is not Stage.JOINT and step == max(start, plan[stage].start):
             _rest(model, learning(experiment, stage), still=stage is Stage.TEXT)
         if stage in (Stage.TEXT, Stage.CHAIN) and step == plan[stage].start:
-            # Adam's second moments are those of small gradients: under larger ones its steps are too long.
-            for part in learning(experiment, stage):
-                for parameter in model.get_submodule(part).parameters():
-                    for optimiser in optimisers:
-                        optimiser.state.pop(parameter, None)
-        total, terms = step_module(a, b, min(1.0, step / joint), stage=stage)
-        if not torch.isfinite(total):
-            raise TrainingError(f"the loss is {total.item()} at step {step} of {experiment.variant}: {terms}")
-        model.zero_grad()
-        fabric.backward(total)
+            _forget(optimisers, [model.get_submodule(part) for part in learning(experiment, stage)])
+        total, terms = gradients(step, stage)
         norms = [nn.utils.clip_grad_norm_(part, experiment.optim.clip) for part in parts]
         for optimiser in wrapped:
             optimiser.step()
@@ -103,19 +112,19 @@ def train(experiment: Experiment, prepared: Prepared, folder: Path) -> tuple[Sys
             rate = learning_rate(experiment.optim, step, steps)
             row = {"step": step, "seconds": seconds + time.monotonic() - begun, "rate": rate}
             row |= {"total": total.item(), "gradient_norm": math.hypot(*map(float, norms))}
-            _append(folder / LOG, row | terms)
+            logbook.add(row | terms)
+            if watch is not None:
+                watch(folder)
             bar.set_postfix(loss=f"{total.item():.3f}", refresh=False)
+        if (step + 1) % max(FEWEST, min(MOST, steps // SAMPLES)) == 0:
+            logbook.sample(step, model, prepared)
         if time.monotonic() - saved > CHECKPOINT_SECONDS:
             save(folder / RESUME, step + 1, resumable=True)
             saved = time.monotonic()
     save(folder / FINAL, steps, resumable=False)
+    logbook.close()
     (folder / RESUME).unlink(missing_ok=True)
     return model.eval().requires_grad_(True), seconds + time.monotonic() - begun
-
-
-def read_log(folder: Path) -> pd.DataFrame:
-    """The training log of a run: a row every 20 steps, a column for each term."""
-    return pd.read_json(folder / LOG, lines=True)
 
 
 def _watched(start: int, plan: dict[Stage, range], title: str) -> Iterator[tuple[int, Stage, tqdm]]:
@@ -135,6 +144,20 @@ def _rest(model: System, learns: Sequence[str], still: bool) -> None:
     model.eval().requires_grad_(False)
     for name in learns:
         model.get_submodule(name).train(not still).requires_grad_(True)
+
+
+def _forget(optimisers: Sequence[Optimizer], parts: Sequence[nn.Module]) -> None:
+    """Adam's second moments are those of small gradients: under larger ones its steps are too long."""
+    for parameter in (parameter for part in parts for parameter in part.parameters()):
+        for optimiser in optimisers:
+            optimiser.state.pop(parameter, None)
+
+
+def _batch_tensors(a: BatchA, b: BatchB) -> dict[str, Tensor]:
+    texts = {"a.text": a.text, "a.paraphrase": a.paraphrase, "b.text": b.text}
+    found = {"a.image": a.image, "a.seen": a.seen.clone(), "b.mel": b.mel, "b.lengths": b.lengths}
+    found |= {f"{name}.ids": text.ids for name, text in texts.items()}
+    return found | {f"{name}.lengths": text.lengths for name, text in texts.items()}
 
 
 def _optimiser_tensors(optimisers: Sequence[Optimizer]) -> dict[str, Tensor]:
@@ -166,11 +189,10 @@ def _usable(path: Path, experiment: Experiment) -> tuple[dict[str, Tensor], dict
 def _resume(
     folder: Path, experiment: Experiment, model: System, optimisers: Sequence[Optimizer]
 ) -> tuple[int, float]:
-    """Where to go on, and the seconds spent before; the log loses what will be done again."""
+    """Where to go on, and the seconds spent before."""
     found = _usable(folder / RESUME, experiment)
     folder.mkdir(parents=True, exist_ok=True)
     if found is None:
-        (folder / LOG).unlink(missing_ok=True)
         return 0, 0.0
     tensors, metadata = found
     model.load_state_dict({n.removeprefix("model."): t for n, t in tensors.items() if n.startswith("model.")})
@@ -183,13 +205,5 @@ def _resume(
         optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
     torch.set_rng_state(tensors["rng"])
     step = int(metadata["step"])
-    lines = (folder / LOG).read_text().splitlines() if (folder / LOG).exists() else []
-    kept = [line for line in lines if json.loads(line)["step"] < step]
-    (folder / LOG).write_text("".join(f"{line}\n" for line in kept))
     log.info("going on from step %d", step)
     return step, float(metadata["seconds"])
-
-
-def _append(path: Path, row: dict[str, Any]) -> None:
-    with path.open("a") as file:
-        file.write(json.dumps({k: round(v, 6) for k, v in row.items()}) + "\n")

@@ -1,17 +1,21 @@
 import json
 import math
 
+import pandas as pd
 import pytest
+import soundfile
 import torch
 
-from skiplib import checkpoints, systems, training
+from skiplib import checkpoints, logbook, systems, training
+from skiplib.batches import Batches
 from skiplib.config import Optim, experiment
 from skiplib.errors import ConfigError, TrainingError
+from skiplib.logbook import LOG
 from skiplib.model import SkipNet
 from skiplib.muon import Muon32
 from skiplib.optimisers import learning_rate, make_optimisers, set_rates
 from skiplib.stages import Stage, learning, stages
-from skiplib.training import FINAL, LOG, RESUME, train
+from skiplib.training import DIVERGED, FINAL, RESUME, train
 
 
 class Interrupted(Exception):
@@ -22,7 +26,7 @@ def test_training_learns_and_is_not_done_twice(prepared, folder, monkeypatch):
     tiny = experiment("ours_aligned", "smoke", overlay={"optim.steps": 30})
     monkeypatch.setattr(training, "LOG_STEPS", 1)
     model, seconds = train(tiny, prepared, folder)
-    log = training.read_log(folder)
+    log = logbook.read_log(folder)
     for term in ("image", "speech", "image_to_text", "speech_to_text"):
         values = log[term].dropna()
         assert values.tail(3).mean() < 0.9 * values.head(3).mean(), term
@@ -66,7 +70,7 @@ def test_an_interrupted_run_ends_as_if_it_had_not_been(stage, good, prepared, tm
 def test_the_bottleneck_rests_while_the_last_parts_go_on(variant, prepared, tmp_path, monkeypatch):
     half = experiment(variant, "smoke", overlay={"optim.steps": 8, "optim.joint": 0.5})
     model, _ = train(half, prepared, tmp_path / "half")
-    log = training.read_log(tmp_path / "half")
+    log = logbook.read_log(tmp_path / "half")
     assert "image_to_text" in log and log["image_to_text"].isna().iloc[-1] and log["speech"].notna().all()
     seen = {}
 
@@ -100,7 +104,7 @@ def test_the_speech_chain_moves_the_speech_decoder_alone(prepared, folder, monke
 
     monkeypatch.setattr(systems, "finishing", watch)
     model, _ = train(some, prepared, folder)
-    log = training.read_log(folder)
+    log = logbook.read_log(folder)
     assert log["chain"].notna().tolist() == [False] * 9 + [True] and log["image"].isna().iloc[-1]
     for name, value in model.state_dict().items():
         assert torch.equal(value, seen[name]) != name.startswith("speech_decoder"), name
@@ -141,9 +145,55 @@ def test_a_damaged_or_foreign_checkpoint_is_not_used(prepared, folder, smoke, mo
 
 def test_a_loss_that_is_no_number_stops_the_run(prepared, folder, smoke, monkeypatch):
     monkeypatch.setattr(systems, "objective", lambda *_: (torch.tensor(float("nan"), requires_grad=True), {}))
-    with pytest.raises(TrainingError, match="step 0"):
+    with pytest.raises(TrainingError, match=r"step 0 .*the batch is kept in .*diverged\.safetensors"):
         train(smoke, prepared, folder)
     assert not (folder / FINAL).exists()
+    kept, _ = checkpoints.read(folder / DIVERGED)
+    a, b = Batches(prepared, smoke)(0)
+    assert torch.equal(kept["a.image"], a.image) and torch.equal(kept["b.text.ids"], b.text.ids)
+
+
+def test_gradients_of_several_batches_make_one_step(prepared, folder, monkeypatch):
+    overlay = {"optim.accumulate": 3, "optim.steps": 2, "optim.batch": 4, "optim.joint": 1.0}
+    made = experiment("piecewise", "smoke", overlay=overlay)
+    seen, real = [], training.step_loss
+
+    def watched(system, a, b, *rest):
+        seen.append(a)
+        return real(system, a, b, *rest)
+
+    monkeypatch.setattr(training, "step_loss", watched)
+    train(made, prepared, folder)
+    batches = Batches(prepared, made)
+    assert len(seen) == 6
+    for step, a in enumerate(seen):
+        assert torch.equal(a.image, batches(step)[0].image)
+
+
+def test_samples_can_be_read_and_heard_and_change_nothing(prepared, tmp_path, monkeypatch):
+    tiny = experiment("ours_aligned", "smoke", overlay={"optim.precision": "32-true"})
+    plain, _ = train(tiny, prepared, tmp_path / "plain")
+    for name, value in {"FEWEST": 1, "SAMPLES": 3}.items():
+        monkeypatch.setattr(training, name, value)
+    sampled, _ = train(tiny, prepared, tmp_path / "sampled")
+    for (name, a), b in zip(plain.state_dict().items(), sampled.state_dict().values(), strict=True):
+        assert torch.equal(a, b), name
+    rows = logbook.read_samples(tmp_path / "sampled")
+    assert rows["step"].tolist() == [3, 7, 11] and logbook.read_samples(tmp_path / "plain").empty
+    last = rows.iloc[-1]
+    assert last["sentences"] == prepared.b["train"].sentences[:2] and len(last["speech_to_text"]) == 2
+    wave, rate = soundfile.read(tmp_path / "sampled" / last["image_to_speech"][0])
+    assert rate == 16_000 and len(wave) > 0
+    table = pd.read_csv(tmp_path / "sampled" / logbook.TABLE)
+    assert list(table) == list(logbook.read_log(tmp_path / "sampled"))
+    assert list((tmp_path / "sampled" / logbook.BOARD).glob("events.*"))
+
+
+def test_whoever_watches_is_called_as_the_log_grows(prepared, folder, smoke, monkeypatch):
+    monkeypatch.setattr(training, "LOG_STEPS", 5)
+    seen = []
+    train(smoke, prepared, folder, lambda place: seen.append(logbook.read_log(place)["step"].max()))
+    assert seen == [0, 5, 10, 11]
 
 
 def test_a_batch_larger_than_the_set_is_refused(prepared, folder):
