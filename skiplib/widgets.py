@@ -11,6 +11,7 @@ import io
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,8 @@ from skiplib import metrics
 from skiplib.audio import to_waves
 from skiplib.judge import Judge
 from skiplib.known import Known
+from skiplib.logbook import read_samples
+from skiplib.media import recording
 from skiplib.prepare import Prepared
 from skiplib.report import audio_html
 from skiplib.systems import System
@@ -142,6 +145,30 @@ def side_by_side(
         rows.append("".join(f'<td style="{CELL}">{cell}</td>' for cell in cells))
     body = "".join(f"<tr>{row}</tr>" for row in rows)
     return HTML(f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>")
+
+
+def samples(folder: Path) -> HTML:
+    """What a run made of training items as it learned (`logbook`): a row each time, texts and players."""
+    found = read_samples(folder)
+    if found.empty:
+        return HTML("<p>No samples: the run was too short to take any.</p>")
+    ways = [name for name in found if "_to_" in name]
+    head = "".join(f"<th>{escape(name.replace('_', ' '))}</th>" for name in ("step", *ways))
+    true = {"image": found["captions"].iloc[0], "text": found["sentences"].iloc[0]}
+    true["speech"] = true["text"]
+    rows = [["the truth", *("<br>".join(map(escape, true[way.split("_")[0]])) for way in ways)]]
+    for _, row in found.iterrows():
+        cells = [f"{row['step'] + 1}"]
+        for way in ways:
+            if way.endswith("_to_text"):
+                cells.append("<br>".join(map(escape, row[way])))
+            else:
+                clips = [(*recording(folder / name), f"{way} after step {row['step']}") for name in row[way]]
+                cells.append("<br>".join(audio_html(*clip) for clip in clips))
+        rows.append(cells)
+    body = ["".join(f'<td style="{CELL}">{cell}</td>' for cell in cells) for cells in rows]
+    lines = "".join(f"<tr>{row}</tr>" for row in body)
+    return HTML(f"<table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>")
 
 
 class Browser:

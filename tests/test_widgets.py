@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
+import soundfile
 import torch
 
 from skiplib.known import known
 from skiplib.model import SkipNet
 from skiplib.offline import loads
 from skiplib.prepare import Prepared
-from skiplib.widgets import Browser, Described, describe, gallery, side_by_side
+from skiplib.widgets import Browser, Described, describe, gallery, samples, side_by_side
 
 
 class Parrot:
@@ -77,3 +79,15 @@ def test_browser_describes_on_demand_and_is_still_without_a_kernel(
     assert bundle["text/html"].count("<audio") == 2
     assert "application/vnd.jupyter.widget-view+json" in bundle
     browser.box.close()
+
+
+def test_samples_of_a_run_are_read_and_played(tmp_path) -> None:
+    assert "too short" in samples(tmp_path).data
+    (tmp_path / "samples").mkdir()
+    soundfile.write(tmp_path / "samples" / "0.wav", np.sin(np.arange(4_000) / 9), 16_000)
+    row = {"step": 199, "captions": ["a <red> dog"], "sentences": ["he runs"]}
+    row |= {"speech_to_text": ["she runs"], "image_to_speech": ["samples/0.wav"]}
+    (tmp_path / "samples.jsonl").write_text(json.dumps(row) + "\n")
+    page = samples(tmp_path).data
+    assert "a &lt;red&gt; dog" in page and "she runs" in page and page.count("<audio") == 1
+    assert "<td" in page and ">200<" in page
