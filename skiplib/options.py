@@ -198,6 +198,7 @@ class Optim(Frozen):
     clip: float = 1.0
     steps: int = Field(1_000_000, ge=1)
     joint: float = Field(1.0, gt=0, le=1)  # share of the steps in which all learns
+    start: str = ""  # the run whose weights training begins with, by its folder's name under runs/
     share: float = Field(1.0, gt=0, le=1)  # of each training set that is used, its first items
     precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
 

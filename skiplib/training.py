@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from tqdm import tqdm
 
-from skiplib import checkpoints
+from skiplib import checkpoints, config
 from skiplib.batches import Batches
 from skiplib.config import Experiment
 from skiplib.errors import CheckpointError, TrainingError
@@ -53,9 +53,11 @@ def train(
     `watch` is called with `folder` whenever the log has grown.
 
     An interrupted run goes on from its last checkpoint, at most a minute back. A checkpoint of another
-    experiment, or made by other code, is not used.
+    experiment, or made by other code, is not used. With `optim.start` the weights are at first another run's,
+    for fine-tuning on another corpus.
 
-    Raises `TrainingError` if the loss stops being a number, and keeps the batch in `diverged.safetensors`.
+    Raises `CheckpointError` if there is no such run or its model is of another shape, and `TrainingError` if
+    the loss stops being a number; the batch is kept then, in `diverged.safetensors`.
     """
     finished = _usable(folder / FINAL, experiment)
     if finished is not None:
@@ -66,6 +68,8 @@ def train(
     fabric.launch()
     seed_everything(experiment.seed, verbose=False)
     model = build(experiment)
+    if experiment.optim.start:
+        _begin_with(model, config.RUNS_DIR / experiment.optim.start / FINAL)
     optimisers = make_optimisers(model, experiment)
     step_module, *wrapped = fabric.setup(Step(model), *optimisers)
     start, seconds = _resume(folder, experiment, model, optimisers)
@@ -167,6 +171,14 @@ def _optimiser_tensors(optimisers: Sequence[Optimizer]) -> dict[str, Tensor]:
         for i, values in optimiser.state_dict()["state"].items()
         for name, tensor in values.items()
     }
+
+
+def _begin_with(model: System, path: Path) -> None:
+    """The weights of another run. Raises `CheckpointError` if they are missing or of another shape."""
+    try:
+        model.load_state_dict(checkpoints.load_model(path).state_dict())
+    except RuntimeError as error:
+        raise CheckpointError(f"the model of {path} is of another shape than this run's: {error}") from error
 
 
 def _usable(path: Path, experiment: Experiment) -> tuple[dict[str, Tensor], dict[str, str]] | None:

@@ -6,10 +6,10 @@ import pytest
 import soundfile
 import torch
 
-from skiplib import checkpoints, logbook, systems, training
+from skiplib import checkpoints, config, logbook, systems, training
 from skiplib.batches import Batches
 from skiplib.config import Optim, experiment
-from skiplib.errors import ConfigError, TrainingError
+from skiplib.errors import CheckpointError, ConfigError, TrainingError
 from skiplib.logbook import LOG
 from skiplib.model import SkipNet
 from skiplib.muon import Muon32
@@ -264,3 +264,16 @@ def test_the_rate_peaks_where_it_says(schedule):
     rates = [learning_rate(optim, step, 1_000) for step in range(1_000)]
     assert math.isclose(max(rates), 0.01, rel_tol=0.02)
     assert rates[-1] <= rates[500] and (schedule == "constant" or rates[0] < 0.001)
+
+
+def test_fine_tuning_begins_with_the_weights_of_another_run(prepared, tmp_path, smoke, monkeypatch):
+    monkeypatch.setattr(config, "RUNS_DIR", tmp_path)
+    first, _ = train(smoke, prepared, tmp_path / "first")
+    overlay = {"optim.start": "first", "optim.steps": 1, "optim.rate": 1e-9}
+    fine, _ = train(experiment("ours", "smoke", seed=5, overlay=overlay), prepared, tmp_path / "fine")
+    for (name, a), b in zip(first.named_parameters(), fine.parameters(), strict=True):
+        torch.testing.assert_close(a, b, msg=name)
+    for start, message in (("none", "no checkpoint at .*none"), ("first", "of another shape")):
+        other = experiment("ours", "smoke", overlay={"optim.start": start, "memory.slots": 16})
+        with pytest.raises(CheckpointError, match=message):
+            train(other, prepared, tmp_path / "other")
