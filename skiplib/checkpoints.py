@@ -22,7 +22,7 @@ TRAINING_CODE = (
     *("audio", "baselines/coding", "baselines/cyclegan", "baselines/piecewise", "baselines/separate"),
     *("batches", "bottleneck", "building", "cleaning", "decoders", "encoders", "features", "finishing"),
     *("losses", "model", "muon", "objective", "optimisers", "prepare", "shards", "speech_decoder"),
-    *("stages", "systems", "text", "training"),
+    *("stages", "systems", "team", "text", "training"),
 )
 
 

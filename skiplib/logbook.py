@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +59,7 @@ class Logbook:
         }
         row: dict[str, Any] = {"step": step, "captions": [texts[0] for texts in a.captions[:SAMPLED]]}
         row["sentences"] = given["text"]
-        with AsUsed(model):
+        with as_used(model):
             for source in given:
                 if (source, "text") in model.tasks:
                     row[f"{source}_to_text"] = model.translate(given[source], source, "text")
@@ -89,21 +91,14 @@ class Logbook:
             file.write(json.dumps(row) + "\n")
 
 
-class AsUsed:
-    """A model as when it is used, for a while; modes and random numbers go on as if it had not been."""
-
-    def __init__(self, model: nn.Module) -> None:
-        self.model = model
-
-    def __enter__(self) -> None:
-        self.modes = {part: part.training for part in self.model.modules()}
-        self.random = torch.get_rng_state()
-        self.model.eval()
-
-    def __exit__(self, *_: object) -> None:
-        for part, mode in self.modes.items():
-            part.training = mode
-        torch.set_rng_state(self.random)
+@contextmanager
+def as_used(model: nn.Module) -> Iterator[None]:
+    """A model as when it is used, for a while; then its parts learn, or stand still, as before."""
+    modes = {part: part.training for part in model.modules()}
+    model.eval()
+    yield
+    for part, mode in modes.items():
+        part.training = mode
 
 
 def read_log(folder: Path) -> pd.DataFrame:

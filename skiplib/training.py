@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 from lightning.fabric import Fabric
 from lightning.fabric.plugins.environments import LightningEnvironment
@@ -26,6 +27,7 @@ from skiplib.optimisers import learning_rate, make_optimisers, precision, set_ra
 from skiplib.prepare import Prepared
 from skiplib.stages import Stage, learning, stages
 from skiplib.systems import System, build, step_loss
+from skiplib.team import local_rank, team
 
 log = logging.getLogger(__name__)
 CHECKPOINT_SECONDS = 60.0
@@ -62,19 +64,22 @@ def train(
     finished = _usable(folder / FINAL, experiment)
     if finished is not None:
         return checkpoints.load_model(folder / FINAL).eval(), float(finished[1]["seconds"])
-    # A run is one process wherever it runs: Fabric shall not look for the other tasks of a cluster's job.
-    alone = LightningEnvironment()
-    fabric = Fabric(accelerator="auto", devices=1, precision=precision(experiment.optim), plugins=alone)
+    optim, processes = experiment.optim, team()
+    own = processes.share(optim.accumulate)
+    # Processes are torchrun's matter: Fabric shall not look for the other tasks of a cluster's job.
+    devices, alone = [local_rank()] if torch.cuda.is_available() else 1, LightningEnvironment()
+    fabric = Fabric(accelerator="auto", devices=devices, precision=precision(optim), plugins=alone)
     fabric.launch()
     seed_everything(experiment.seed, verbose=False)
     model = build(experiment)
-    if experiment.optim.start:
-        _begin_with(model, config.RUNS_DIR / experiment.optim.start / FINAL)
+    if optim.start:
+        _begin_with(model, config.RUNS_DIR / optim.start / FINAL)
     optimisers = make_optimisers(model, experiment)
     step_module, *wrapped = fabric.setup(Step(model), *optimisers)
     start, seconds = _resume(folder, experiment, model, optimisers)
     batches = Batches(prepared, experiment)
-    steps, plan, logbook = experiment.optim.steps, stages(experiment), Logbook(folder, start)
+    steps, plan = optim.steps, stages(experiment)
+    logbook = Logbook(folder, start) if processes.leads else None
     joint = len(plan[Stage.JOINT])
     # Clipped each for itself: the large gradients of one, C above all, must not shrink those of another.
     parts = [list(part.parameters()) for part in model.children()]
@@ -82,14 +87,16 @@ def train(
     def save(path: Path, step: int, resumable: bool) -> None:
         tensors = checkpoints.model_tensors(model)
         if resumable:
-            tensors |= _optimiser_tensors(optimisers) | {"rng": torch.get_rng_state()}
+            tensors |= _optimiser_tensors(optimisers)
         checkpoints.save(path, tensors, experiment, step=step, seconds=seconds + time.monotonic() - begun)
 
     def gradients(step: int, stage: Stage) -> tuple[Tensor, dict[str, float]]:
         """Those of a step, and the loss of its last batch."""
         model.zero_grad()
-        for i in range(experiment.optim.accumulate):
-            a, b = batches(step * experiment.optim.accumulate + i, fabric.device)
+        for i in own:
+            place = step * optim.accumulate + i
+            a, b = batches(place, fabric.device)
+            torch.manual_seed(_seed(experiment.seed, place))
             total, terms = step_module(a, b, min(1.0, step / joint), stage=stage)
             if not torch.isfinite(total):
                 checkpoints.save(folder / DIVERGED, _batch_tensors(a, b), experiment, step=step)
@@ -97,23 +104,27 @@ def train(
                     f"the loss is {total.item()} at step {step} of {experiment.variant}: {terms}; "
                     f"the batch is kept in {folder / DIVERGED}"
                 )
-            fabric.backward(total / experiment.optim.accumulate)
+            fabric.backward(total / optim.accumulate)
+        processes.sum_gradients(model)
+        processes.average_statistics(model)
         return total, terms
 
     begun = saved = time.monotonic()
     model.train()
     for step, stage, bar in _watched(start, plan, experiment.variant):
-        set_rates(optimisers, experiment.optim, step)
+        set_rates(optimisers, optim, step)
         if stage is not Stage.JOINT and step == max(start, plan[stage].start):
             _rest(model, learning(experiment, stage), still=stage is Stage.TEXT)
         if stage in (Stage.TEXT, Stage.CHAIN) and step == plan[stage].start:
             _forget(optimisers, [model.get_submodule(part) for part in learning(experiment, stage)])
         total, terms = gradients(step, stage)
-        norms = [nn.utils.clip_grad_norm_(part, experiment.optim.clip) for part in parts]
+        norms = [nn.utils.clip_grad_norm_(part, optim.clip) for part in parts]
         for optimiser in wrapped:
             optimiser.step()
+        if logbook is None:
+            continue
         if step % LOG_STEPS == 0 or step == steps - 1:
-            rate = learning_rate(experiment.optim, step, steps)
+            rate = learning_rate(optim, step, steps)
             row = {"step": step, "seconds": seconds + time.monotonic() - begun, "rate": rate}
             row |= {"total": total.item(), "gradient_norm": math.hypot(*map(float, norms))}
             logbook.add(row | terms)
@@ -125,9 +136,11 @@ def train(
         if time.monotonic() - saved > CHECKPOINT_SECONDS:
             save(folder / RESUME, step + 1, resumable=True)
             saved = time.monotonic()
-    save(folder / FINAL, steps, resumable=False)
-    logbook.close()
-    (folder / RESUME).unlink(missing_ok=True)
+    if logbook is not None:
+        save(folder / FINAL, steps, resumable=False)
+        logbook.close()
+        (folder / RESUME).unlink(missing_ok=True)
+    processes.wait()
     return model.eval().requires_grad_(True), seconds + time.monotonic() - begun
 
 
@@ -148,6 +161,11 @@ def _rest(model: System, learns: Sequence[str], still: bool) -> None:
     model.eval().requires_grad_(False)
     for name in learns:
         model.get_submodule(name).train(not still).requires_grad_(True)
+
+
+def _seed(seed: int, place: int) -> int:
+    """Random numbers are those of a batch, as its rows are, whoever computes it and whatever came before."""
+    return int(np.random.SeedSequence([seed, place]).generate_state(1, np.uint64)[0] >> 1)
 
 
 def _forget(optimisers: Sequence[Optimizer], parts: Sequence[nn.Module]) -> None:
@@ -215,7 +233,6 @@ def _resume(
             states[int(k)].setdefault(int(i), {})[key] = tensor
     for optimiser, state in zip(optimisers, states, strict=True):
         optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
-    torch.set_rng_state(tensors["rng"])
     step = int(metadata["step"])
     log.info("going on from step %d", step)
     return step, float(metadata["seconds"])

@@ -1,0 +1,55 @@
+"""Two processes that share the batches of a step learn what one learns."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from skiplib import checkpoints, training
+from skiplib.errors import ConfigError
+from skiplib.logbook import read_log
+from skiplib.prepare import Prepared
+from skiplib.team import Team, team
+
+
+def test_alone_without_torchrun(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TORCHELASTIC_RUN_ID", raising=False)
+    assert team() == Team(0, 1) and team().leads
+
+
+def test_batches_are_shared_without_remainder() -> None:
+    shares = [Team(rank, 3).share(6) for rank in range(3)]
+    assert sorted(i for share in shares for i in share) == list(range(6))
+    with pytest.raises(ConfigError, match=r"2 processes cannot share .*make it a multiple of 2"):
+        Team(0, 2).share(3)
+
+
+def run(*command: str) -> None:
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, *command], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3_000:]
+
+
+def test_two_processes_take_the_steps_of_one(prepared: Prepared, tmp_path: Path) -> None:
+    script, data = str(Path(__file__).with_name("train_shared.py")), str(prepared.folder)
+    run(script, data, str(tmp_path / "one"))
+    torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+    run(*torchrun, script, data, str(tmp_path / "two"))
+    one, two = (load_file(tmp_path / name / "first.safetensors") for name in ("one", "two"))
+    assert one.keys() == two.keys() and len(one) > 100
+    for name in one:
+        if "running" in name:  # momentum weighs the last of two batches more than the first
+            torch.testing.assert_close(one[name], two[name], rtol=0.3, atol=0.3)
+        else:
+            size = one[name].norm()
+            assert (one[name] - two[name]).norm() <= 1e-3 * size + 1e-6, name
+    model = checkpoints.load_model(tmp_path / "two" / training.FINAL)
+    assert model.experiment.optim.accumulate == 2 and read_log(tmp_path / "two")["step"].is_unique
