@@ -1,8 +1,14 @@
-"""One run from its names to its record: prepare, train, evaluate, write."""
+"""One run from its names to its record: prepare, train, evaluate, write.
+
+`python -m skiplib.runs VARIANT --scale demo --corpus skipworld --seed 0 --overlay "memory.slots=16"` does it
+without a notebook, and under torchrun with several processes (`skiplib.team`).
+"""
 
 from __future__ import annotations
 
+import argparse
 import hashlib
+import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,13 +19,15 @@ import torch
 from skiplib import config, records, training
 from skiplib.config import Experiment
 from skiplib.digits import DigitJudge
+from skiplib.errors import SkiplibError
 from skiplib.evaluation import evaluate
 from skiplib.judge import Judge, WhisperJudge
-from skiplib.overlays import format_overlay
+from skiplib.overlays import format_overlay, parse_overlay
 from skiplib.prepare import Prepared, prepare
 from skiplib.provenance import provenance
 from skiplib.records import Record, run_id
 from skiplib.systems import System
+from skiplib.team import team
 
 
 def folder_of(experiment: Experiment, overlay: Mapping[str, Any] | None = None) -> Path:
@@ -79,3 +87,30 @@ def run(
         result.outputs,
     )
     return record, records.write_record(record, config.RUNS_DIR / "records", replace=True)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command line: writes a record and says where; of several processes all train and one evaluates."""
+    parser = argparse.ArgumentParser(prog="python -m skiplib.runs", description=__doc__.split("\n")[0])
+    parser.add_argument("variant")
+    parser.add_argument("--scale", default="demo")
+    parser.add_argument("--corpus", default="skipworld")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--overlay", default="", help="switches on top: 'name=value name=value'")
+    given = parser.parse_args(arguments)
+    try:
+        overlay = parse_overlay(given.overlay)
+        experiment = config.experiment(given.variant, given.scale, given.corpus, given.seed, overlay)
+        if team().leads:
+            _, path = run(experiment, overlay)
+            sys.stdout.write(f"{path}\n")
+        else:
+            trained(experiment, overlay)
+    except SkiplibError as error:
+        sys.stderr.write(f"{type(error).__name__}: {error}\n")
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -16,6 +16,7 @@ from skiplib.corpora import ImageTextCorpus, TextSpeechCorpus
 from skiplib.corpora.folder import Folder
 from skiplib.errors import ConfigError, DataError
 from skiplib.prepare import prepare
+from skiplib.records import read_records
 from skiplib.voice import speak
 
 SMOKE = experiment("ours_aligned", "smoke", "folder")
@@ -109,12 +110,13 @@ def test_a_recording_has_one_text(own, tmp_path):
         list(Folder(tmp_path).text_speech("train"))
 
 
-def test_a_run_over_a_folder(own, tmp_path, monkeypatch):
+def test_a_run_over_a_folder(own, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(corpora, "SOURCES_DIR", own.parent)
     monkeypatch.setattr(config, "RUNS_DIR", tmp_path / "runs")
     monkeypatch.setattr(runs, "prepare", lambda e: prepare(e, tmp_path / "data"))
-    record, path = runs.run(SMOKE)
-    assert path.name == "folder-smoke-ours_aligned-s0.json"
+    assert runs.main(["ours_aligned", "--scale", "smoke", "--corpus", "folder"]) == 0
+    (record,) = read_records(tmp_path / "runs" / "records")
+    assert capsys.readouterr().out.endswith("folder-smoke-ours_aligned-s0.json\n")
     assert record.metrics["judge_wer_truth"].value < 0.3 and record.metrics["i2s_bleu1"].n == 8
     assert {"i2s_zero_shot_accuracy", "i2s_i2t_agreement"} < set(record.metrics)
     prepared = prepare(SMOKE, tmp_path / "data")
@@ -147,3 +149,9 @@ def test_files_that_cannot_be_used_are_quarantined_and_keep_the_truth_in_step(ow
     assert prepared.truth.sentences == [captions[0] for captions in prepared.a["test"].captions]
     lost = (prepared.folder / "quarantine.csv").read_text()
     assert "no.png" in lost and "cut.jpg cannot be read" in lost and np.all(prepared.truth.lengths > 0)
+
+
+def test_the_command_line_says_what_is_wrong(capsys):
+    assert runs.main(["ours_aligned", "--scale", "huge"]) == 2
+    assert "ConfigError: unknown scale 'huge'; there are: paper, demo, smoke" in capsys.readouterr().err
+    assert runs.main(["ours_aligned", "--overlay", "memory.slots"]) == 2
