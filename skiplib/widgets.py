@@ -86,14 +86,18 @@ def describe(
     return found
 
 
-def picture_html(image: UInt8[np.ndarray, "3 height width"], label: str, width: int = 128) -> str:
-    """An `<img>` that carries its own pixels, `width` points wide, sharp at any size."""
+def picture_data(image: UInt8[np.ndarray, "3 height width"]) -> str:
+    """A picture as a `data:` address."""
     buffer = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(image.transpose(1, 2, 0))).save(buffer, "PNG")
-    data = base64.b64encode(buffer.getvalue()).decode("ascii")
+    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
+
+
+def picture_html(image: UInt8[np.ndarray, "3 height width"], label: str, width: int = 128) -> str:
+    """An `<img>` that carries its own pixels, `width` points wide, sharp at any size."""
     return (
         f'<img width="{width}" height="{width}" alt="{escape(label)}" style="image-rendering:pixelated" '
-        f'src="data:image/png;base64,{data}">'
+        f'src="{picture_data(image)}">'
     )
 
 
