@@ -1,0 +1,135 @@
+"""What a person sees, in a real browser: the listening page taken to its end, a report that plays offline.
+
+`make test ARGS='-m browser'` runs these alone. They need Chromium: `apt install chromium`, or its path in
+the environment variable CHROMIUM.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import numpy as np
+import pytest
+import torch
+from axe_playwright_python.sync_playwright import Axe
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from skiplib.listening import QUESTIONS, key_of, page, read_ballots
+from skiplib.report import audio_html, index, render
+from skiplib.widgets import Described
+
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt install chromium, or set CHROMIUM"),
+]
+IMAGES = 20
+WIDTHS = (1_280, 390)  # a laptop and a phone
+
+
+@pytest.fixture
+def context(tmp_path: Path) -> Iterator[Any]:
+    """A browser without a network; an error in its console or a request to elsewhere fails the test."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        made = browser.new_context(offline=True, accept_downloads=True)
+        troubles: list[str] = []
+        made.on("console", lambda message: message.type == "error" and troubles.append(message.text))
+        made.on("weberror", lambda error: troubles.append(str(error.error)))
+        made.on("request", lambda request: request.url.startswith("http") and troubles.append(request.url))
+        yield made
+        browser.close()
+    assert not troubles
+
+
+def wave(pitch: float) -> np.ndarray:
+    return (0.5 * np.sin(np.arange(8_000) * pitch)).astype(np.float32)
+
+
+def described(row: int, pitch: float) -> Described:
+    image, mel = np.full((3, 8, 8), 9 * row, np.uint8), torch.zeros(8, 80)
+    return Described(
+        row, image, ["a dog"], "a dog", "a dog", mel, wave(pitch), mel, wave(pitch), "a dog", 1.0
+    )
+
+
+def serious(opened: Any) -> list[str]:
+    """What axe-core finds that would keep somebody from using the page."""
+    found = Axe().run(opened).response["violations"]
+    return [f"{v['id']}: {v['help']}" for v in found if v["impact"] in ("serious", "critical")]
+
+
+def fits(opened: Any) -> bool:
+    """Whether nothing reaches beyond the window's width."""
+    return opened.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+
+
+def test_the_listening_page_from_begin_to_ballot(context: Any, tmp_path: Path) -> None:
+    systems = ("ours_aligned", "piecewise", "cyclegan")
+    found = {
+        name: [described(row, 0.1 + 0.05 * i) for row in range(IMAGES)] for i, name in enumerate(systems)
+    }
+    key, place = key_of(found, 0), tmp_path / "listening_test.html"
+    place.write_text(page(found, key, 16_000), encoding="utf-8")
+    opened = context.new_page()
+    opened.goto(place.as_uri())
+    opened.get_by_role("button", name="Begin").click()
+    assert "letters and digits" in opened.get_by_role("alert").inner_text()
+    opened.get_by_label("Your initials or a nickname").fill("a b")
+    opened.get_by_role("button", name="Begin").click()
+    for place_of in range(IMAGES):
+        assert opened.get_by_role("heading", level=2).inner_text() == f"Image {place_of + 1} of {IMAGES}"
+        if place_of == 0:
+            for width in WIDTHS:
+                opened.set_viewport_size({"width": width, "height": 900})
+                assert fits(opened) and not serious(opened)
+            opened.get_by_role("button", name="Next").click()
+            assert "3 questions are still open" in opened.get_by_role("alert").inner_text()
+            seconds = opened.wait_for_function("() => document.querySelector('audio').duration").json_value()
+            assert 0.4 < seconds < 0.7
+        for group in opened.get_by_role("group").all():
+            group.get_by_label("B").check()
+        if place_of == IMAGES // 2:
+            clips = opened.locator("input[type=radio]").evaluate_all("all => all.map(one => one.value)")
+            opened.reload()
+            again = opened.locator("input[type=radio]").evaluate_all("all => all.map(one => one.value)")
+            assert clips == again and all(
+                g.get_by_label("B").is_checked() for g in opened.get_by_role("group").all()
+            )
+        opened.get_by_role("button", name="Finish" if place_of == IMAGES - 1 else "Next").click()
+    with opened.expect_download() as download:
+        opened.get_by_role("link", name="Save my answers").click()
+    (tmp_path / "ballots").mkdir()
+    download.value.save_as(tmp_path / "ballots" / "ab.json")
+    (ballot,) = read_ballots(tmp_path / "ballots", key)
+    assert ballot.rater == "a b" and not ballot.simulated and len(ballot.answers) == IMAGES
+    assert all(answers.keys() == QUESTIONS.keys() for answers in ballot.answers.values())
+    assert json.loads((tmp_path / "ballots" / "ab.json").read_text())["test"] == key.test
+
+
+def test_a_report_plays_and_fits_without_a_network(context: Any, tmp_path: Path) -> None:
+    player = new_output("display_data", data={"text/html": audio_html(wave(0.1), 16_000, "speech")})
+    cells = [new_markdown_cell("# A page\n\n**Question: does it play?** $u = M(z)$"), new_code_cell("play()")]
+    cells[1].outputs = [player]
+    nbformat.write(new_notebook(cells=cells), tmp_path / "one.ipynb")
+    render(tmp_path / "one.ipynb", tmp_path / "one.html", "One", {"commit": "abc"})
+    index([("One", tmp_path / "one.html", "does it play?")], tmp_path / "index.html")
+    opened = context.new_page()
+    opened.goto((tmp_path / "index.html").as_uri())
+    opened.get_by_role("link", name="One").click()
+    seconds = opened.evaluate(
+        "() => new Promise(done => { const a = document.querySelector('audio');"
+        " a.addEventListener('loadedmetadata', () => done(a.duration)); a.load(); })"
+    )
+    assert 0.4 < seconds < 0.7
+    for width in WIDTHS:
+        opened.set_viewport_size({"width": width, "height": 900})
+        assert fits(opened) and not serious(opened)
