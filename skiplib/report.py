@@ -31,30 +31,7 @@ OPUS_RATES = (8_000, 12_000, 16_000, 24_000, 48_000)  # Hz
 WIDGET = "application/vnd.jupyter.widget-view+json"
 CONTROL = "<p class='note'>An interactive control: open the notebook in JupyterLab to use it.</p>"
 
-STYLE = """
-body { font: 16px/1.55 system-ui, sans-serif; color: #1d232a; background: #fff; margin: 0; }
-main, footer, nav { max-width: 62rem; margin: 0 auto; padding: 0 1.2rem; }
-nav { padding-top: 1rem; }
-main { padding-bottom: 2rem; }
-h1, h2, h3 { line-height: 1.25; }
-a { color: #0b57a4; }
-img, svg, video { max-width: 100%; height: auto; }
-audio { vertical-align: middle; max-width: 100%; }
-pre, code { font: 13.5px/1.45 ui-monospace, monospace; }
-pre { overflow-x: auto; margin: .4rem 0; }
-.cell { margin: .7rem 0; }
-.output { overflow-x: auto; }
-.output_stderr { color: #6b4a00; }
-.output_error { color: #8c1d18; }
-details.code > summary { cursor: pointer; color: #5b6570; font-size: .85rem; }
-details.code .highlight { background: #f5f6f8; padding: .3rem .8rem; border-radius: 4px; }
-table { border-collapse: collapse; font-size: .92rem; }
-th, td { padding: .25rem .7rem; text-align: right; border-bottom: 1px solid #e3e6ea; }
-.note { color: #5b6570; font-style: italic; }
-footer { border-top: 1px solid #ccd2d8; color: #454e57; font-size: .85rem; padding-bottom: 2rem; }
-footer dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1rem; }
-footer dd { margin: 0; overflow-wrap: anywhere; }
-"""
+STYLE, SCRIPT = (Path(__file__).with_name(f"report.{kind}") for kind in ("css", "js"))
 
 POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
@@ -160,16 +137,15 @@ def provenance(notebook_path: Path) -> dict[str, str]:
 
 
 def _write(html_path: Path, title: str, body: str, footer: Mapping[str, Any]) -> None:
-    from pygments.formatters import HtmlFormatter
-
     facts = "".join(f"<dt>{escape(str(k))}</dt><dd>{escape(str(v))}</dd>" for k, v in footer.items())
     page = (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{escape(title)}</title>\n"
-        f"<style>{STYLE}{HtmlFormatter().get_style_defs('.highlight')}</style>\n</head>\n"
-        f"<body>\n<main>\n{body}\n</main>\n<footer><dl>{facts}</dl></footer>\n</body>\n</html>\n"
+        f"<style>{STYLE.read_text()}{_code_colours()}</style>\n</head>\n"
+        f"<body>\n<main>\n{body}\n</main>\n<footer><dl>{facts}</dl></footer>\n"
+        f"<script>{SCRIPT.read_text()}</script>\n</body>\n</html>\n"
     )
     if fetched := loads(page):
         raise SkiplibError(f"{html_path} would load from elsewhere: {', '.join(sorted(set(fetched))[:5])}")
@@ -178,6 +154,15 @@ def _write(html_path: Path, title: str, body: str, footer: Mapping[str, Any]) ->
         raise SkiplibError(f"{html_path} would be {len(data) / 1e6:.1f} MB; the most is {LIMIT / 1e6:.0f} MB")
     with whole(html_path) as partial:
         partial.write_bytes(data)
+
+
+def _code_colours() -> str:
+    from pygments.formatters import HtmlFormatter
+
+    light, dark = (
+        HtmlFormatter(style=style).get_style_defs(".highlight") for style in ("default", "github-dark")
+    )
+    return f"{light}\n@media (prefers-color-scheme: dark) {{\n{dark}\n}}"
 
 
 def _markdown(folder: Path) -> Any:

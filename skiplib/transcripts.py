@@ -10,15 +10,16 @@ from IPython.display import HTML
 
 from skiplib.judge import normalise
 
-# Each kind of word has a shape of its own beside its colour; contrast on white is 4.5 or more.
+# Each kind of word has a shape of its own beside its colour; contrast on white is 4.5 or more, and a page's
+# own style (report.css) names colours for the dark.
 WORDS = {
-    "right": "color:#00609c",
-    "wrong": "color:#a8420a;font-weight:bold;text-decoration:underline wavy",
-    "inserted": "color:#8a3a6e;font-style:italic;text-decoration:underline dotted",
-    "missing": "color:#5b6570",
-    "mispronounced": "color:#7a5c00;text-decoration:underline dashed",
-    "better": "color:#1b6e3a;font-weight:bold",
-    "clearer": "color:#4b3a9c;font-weight:bold;font-style:italic",
+    "right": "color:var(--right,#00609c)",
+    "wrong": "color:var(--wrong,#a8420a);font-weight:bold;text-decoration:underline wavy",
+    "inserted": "color:var(--inserted,#8a3a6e);font-style:italic;text-decoration:underline dotted",
+    "missing": "color:var(--missing,#5b6570)",
+    "mispronounced": "color:var(--mispronounced,#7a5c00);text-decoration:underline dashed",
+    "better": "color:var(--better,#1b6e3a);font-weight:bold",
+    "clearer": "color:var(--clearer,#4b3a9c);font-weight:bold;font-style:italic",
 }
 BESIDE = ("mispronounced", "better", "clearer")  # kinds that need a vocabulary or another system
 SMALL = frozenset({"a", "an", "the", "of", "is", "to"})  # no merit of a system

@@ -15,6 +15,7 @@ from typing import Any
 
 import nbformat
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from axe_playwright_python.sync_playwright import Axe
@@ -22,6 +23,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from skiplib.listening import QUESTIONS, key_of, page, read_ballots
 from skiplib.report import audio_html, index, render
+from skiplib.transcripts import coloured
 from skiplib.widgets import Described
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
@@ -115,10 +117,15 @@ def test_the_listening_page_from_begin_to_ballot(context: Any, tmp_path: Path) -
     assert json.loads((tmp_path / "ballots" / "ab.json").read_text())["test"] == key.test
 
 
-def test_a_report_plays_and_fits_without_a_network(context: Any, tmp_path: Path) -> None:
-    player = new_output("display_data", data={"text/html": audio_html(wave(0.1), 16_000, "speech")})
-    cells = [new_markdown_cell("# A page\n\n**Question: does it play?** $u = M(z)$"), new_code_cell("play()")]
-    cells[1].outputs = [player]
+def test_a_report_plays_sorts_and_fits_without_a_network(context: Any, tmp_path: Path) -> None:
+    table = pd.DataFrame({"seeds": [3, 12, 5], "verdict": ["met", "missed", "stated"]}, index=["a", "b", "c"])
+    words = coloured("a red ball over blue", ["a red circle above a square"], ("red",), ("circle",))
+    shown = [audio_html(wave(0.1), 16_000, "speech"), table.to_html(), f"<p>{words}</p>"]
+    cells = [
+        new_markdown_cell("# A page\n\n**Question: does it play?** $u = M(z)$"),
+        new_code_cell("play(1)"),
+    ]
+    cells[1].outputs = [new_output("display_data", data={"text/html": html}) for html in shown]
     nbformat.write(new_notebook(cells=cells), tmp_path / "one.ipynb")
     render(tmp_path / "one.ipynb", tmp_path / "one.html", "One", {"commit": "abc"})
     index([("One", tmp_path / "one.html", "does it play?")], tmp_path / "index.html")
@@ -130,6 +137,12 @@ def test_a_report_plays_and_fits_without_a_network(context: Any, tmp_path: Path)
         " a.addEventListener('loadedmetadata', () => done(a.duration)); a.load(); })"
     )
     assert 0.4 < seconds < 0.7
+    for expected in (["3", "5", "12"], ["12", "5", "3"]):
+        opened.get_by_role("button", name="seeds").click()
+        assert opened.locator("tbody tr td:first-of-type").all_inner_texts() == expected
+    opened.get_by_role("button", name="show all code").click()
     for width in WIDTHS:
-        opened.set_viewport_size({"width": width, "height": 900})
-        assert fits(opened) and not serious(opened)
+        for scheme in ("light", "dark"):
+            opened.set_viewport_size({"width": width, "height": 900})
+            opened.emulate_media(color_scheme=scheme)
+            assert fits(opened) and not serious(opened), scheme

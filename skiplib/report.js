@@ -1,0 +1,24 @@
+"use strict";
+// Tables of numbers sort by a click on a column's head; those with merged cells or players stay as they are.
+for (const table of document.querySelectorAll("table")) {
+  const head = table.tHead && table.tHead.rows[table.tHead.rows.length - 1], body = table.tBodies[0];
+  if (!head || !body || body.rows.length < 2 || table.tHead.rows.length > 1) continue;
+  if (table.querySelector("[rowspan]:not([rowspan='1']), [colspan]:not([colspan='1']), audio")) continue;
+  [...head.cells].forEach((cell, column) => {
+    if (!cell.textContent.trim()) return;
+    const button = document.createElement("button");
+    button.append(...cell.childNodes);
+    cell.append(button);
+    button.addEventListener("click", () => {
+      const turn = cell.getAttribute("aria-sort") === "ascending" ? -1 : 1;
+      [...head.cells].forEach(other => other.removeAttribute("aria-sort"));
+      cell.setAttribute("aria-sort", turn > 0 ? "ascending" : "descending");
+      const value = row => row.cells[column].textContent.trim();
+      body.append(...[...body.rows].sort((a, b) => {
+        const [x, y] = [parseFloat(value(a)), parseFloat(value(b))];
+        if (isNaN(x) !== isNaN(y)) return isNaN(x) ? 1 : -1;  // what is no number stands last
+        return turn * (isNaN(x) ? value(a).localeCompare(value(b)) : x - y);
+      }));
+    });
+  });
+}
