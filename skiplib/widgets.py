@@ -32,9 +32,10 @@ from skiplib.report import audio_html
 from skiplib.systems import System
 from skiplib.transcripts import coloured, nearest
 
-CELL = "vertical-align:top;text-align:left;max-width:19rem"
+CELL = "vertical-align:top;text-align:left;max-width:19rem;overflow-wrap:anywhere"
 CARD = (
-    "display:inline-block;vertical-align:top;width:19rem;margin:.4rem;padding:.5rem;border:1px solid #ccd2d8"
+    "display:inline-block;vertical-align:top;width:19rem;margin:.4rem;padding:.5rem;border:1px solid #ccd2d8;"
+    "overflow-wrap:anywhere"  # what an untrained model writes has no spaces
 )
 
 
