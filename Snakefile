@@ -254,7 +254,7 @@ rule report:
         rules.prepare.output,
         expand(f"{RUNS}/seed0/{{name}}.ipynb", name=list(TITLES)[1:-1]),
         rules.tables.output,
-        code="skiplib/report.py",
+        code=[f"skiplib/report.{kind}" for kind in ("py", "css", "js")],
     output:
         expand(f"{PAGES}/{{name}}.html", name=TITLES),
         index=f"{PAGES}/index.html",
