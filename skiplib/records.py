@@ -202,6 +202,21 @@ def measured(scores: Scores) -> tuple[Metric, dict[str, list[Any]]]:
     return metric, {key: _rounded(column.tolist()) for key, column in columns.items()}
 
 
+def by_length(record: Record, metric: str, width: int = 4) -> pd.DataFrame:
+    """An error rate by the words of the reference, `width` lengths a row: how many items, rate and interval.
+
+    Empty where the record has no such metric, or not item by item.
+    """
+    scores, rows = record.scores(metric), []
+    if isinstance(scores, ItemScores):
+        group = (scores.denominator.astype(int) - 1) // width
+        for place in np.unique(group):
+            part = ItemScores(scores.numerator[group == place], scores.denominator[group == place])
+            label = f"{place * width + 1}-{(place + 1) * width}"
+            rows.append([metric, label, len(part), part.value, *bootstrap(part)])
+    return pd.DataFrame(rows, columns=["metric", "words", "items", "rate", "low", "high"])
+
+
 def _group(record: Record) -> tuple[str, ...]:
     overlay = " ".join(f"{key}={json.dumps(value)}" for key, value in sorted(record.overlay.items()))
     return record.system, overlay, record.corpus, record.scale

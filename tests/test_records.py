@@ -15,6 +15,7 @@ from skiplib.metrics import bleu
 from skiplib.provenance import provenance
 from skiplib.records import (
     Record,
+    by_length,
     known,
     make_record,
     read_record,
@@ -140,3 +141,12 @@ def test_provenance_without_git(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found.peak_memory > 10
     assert found.cores >= 1
     assert "torch" in found.packages
+
+
+def test_errors_by_length_add_up_to_all_errors() -> None:
+    scores = ItemScores(np.array([1.0, 0.0, 2.0, 3.0, 1.0]), np.array([4.0, 3.0, 5.0, 9.0, 12.0]))
+    found = by_length(record(s2t_wer=scores), "s2t_wer")
+    assert found["words"].tolist() == ["1-4", "5-8", "9-12"] and found["items"].tolist() == [2, 1, 2]
+    assert found["rate"].tolist() == pytest.approx([1 / 7, 2 / 5, 4 / 21])
+    assert (found["low"] <= found["rate"]).all() and (found["rate"] <= found["high"]).all()
+    assert by_length(record(), "train_seconds").empty and by_length(record(), "i2t_bleu1").empty
