@@ -61,9 +61,8 @@ def build(
     with (place / "quarantine.csv").open("w", newline="") as file:
         csv.writer(file).writerows([("item", "file", "sha256", "reason"), *lost])
     names = sorted(path.name for path in place.iterdir())
-    audio = [
-        name for name in names if name.startswith("mels_")
-    ]  # the voice may differ in the last bit elsewhere
+    # Apart, as the voice may differ in the last bit elsewhere.
+    audio = [name for name in names if name.startswith("mels_")]
     manifest = {
         "format": FORMAT,
         **determines,
@@ -86,7 +85,7 @@ def _shards(pool: ProcessPoolExecutor, jobs: Iterator[Job], folder: Path, count:
             paths.append(folder / f"{len(paths):05d}.npz")
             shard = Shard.load(paths[-1])
             if shard is None:
-                shard = Shard.of(list(_outcomes(pool, given, bar)))
+                shard = Shard.of(list(_outcomes(pool, given, bar, title)))
                 shard.save(paths[-1])
             else:
                 bar.update(len(given))
@@ -103,14 +102,14 @@ def _shards(pool: ProcessPoolExecutor, jobs: Iterator[Job], folder: Path, count:
     return paths
 
 
-def _outcomes(pool: ProcessPoolExecutor, jobs: Sequence[Job], bar: tqdm) -> Iterator[Outcome]:
+def _outcomes(pool: ProcessPoolExecutor, jobs: Sequence[Job], bar: tqdm, title: str) -> Iterator[Outcome]:
     try:
         for outcome in pool.map(make, jobs, chunksize=max(1, min(CHUNK, len(jobs) // 8))):
             bar.update()
             yield outcome
     except BrokenProcessPool as error:
         raise DataError(
-            f"the processes that prepare the {bar.desc} ended before their work was done; a script must call "
+            f"the processes that prepare the {title} ended before their work was done; a script must call "
             'prepare under `if __name__ == "__main__":` and be a file, as each of them reads it again; '
             "and memory may have run out"
         ) from error

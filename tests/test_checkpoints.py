@@ -56,6 +56,7 @@ def test_a_checkpoint_is_of_all_the_code_that_trains(tmp_path):
         paths = sources(tmp_path / "n.ipynb")
         return {path.relative_to(PACKAGE).with_suffix("").as_posix() for path in paths}
 
-    # A checkpoint names its experiment, and prepared data have a manifest of their own.
+    # A checkpoint names its experiment, prepared data have a manifest of their own, a log teaches nothing.
     apart = reached("corpora") | reached("config") | {"checkpoints", "files", "inputs", "baselines/__init__"}
+    apart |= {"logbook"}
     assert reached("training") - apart == set(checkpoints.TRAINING_CODE) - apart

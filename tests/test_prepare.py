@@ -117,11 +117,11 @@ def test_an_interrupted_preparation_goes_on_and_gives_the_same(smoke, tmp_path, 
     expected = prepare(smoke, tmp_path / "at once")
     made, real = [], building._outcomes
 
-    def counted(pool, jobs, bar):
+    def counted(pool, jobs, *rest):
         if stop and len(made) == stop:
             raise KeyboardInterrupt
         made.append(len(jobs))
-        return real(pool, jobs, bar)
+        return real(pool, jobs, *rest)
 
     monkeypatch.setattr(building, "_outcomes", counted)
     for stop in (2, 7, 0):  # in the images, in the speech, never
@@ -137,7 +137,7 @@ def test_an_interrupted_preparation_goes_on_and_gives_the_same(smoke, tmp_path, 
 
 def test_a_damaged_shard_is_made_again(smoke, tmp_path):
     item = next(Sound().image_text("train"))
-    shard = Shard.of([make(({"a_train": item}, 8, smoke.audio))])
+    shard = Shard.of([make(({"a_train": item}, smoke.image, smoke.audio))])
     shard.save(tmp_path / "0.npz")
     assert Shard.load(tmp_path / "0.npz").lines == shard.lines
     (tmp_path / "0.npz").write_bytes((tmp_path / "0.npz").read_bytes()[:-40])
@@ -168,8 +168,8 @@ def test_a_second_process_waits_for_the_first(smoke, tmp_path, monkeypatch, capl
 def test_what_is_lost_is_named_with_its_file(smoke, tmp_path):
     (tmp_path / "x.png").write_bytes(b"no picture")
     item = ImageTextItem("x", ("a dog", "\u2603"), broken, path=tmp_path / "x.png")
-    outcome = make(({"a_test": item, "truth": next(Sound().text_speech("test"))}, 8, smoke.audio))
-    assert not outcome.made and outcome.left_out == {"\u2603": 1}
+    outcome = make(({"a_test": item, "truth": next(Sound().text_speech("test"))}, smoke.image, smoke.audio))
+    assert not outcome.made and not outcome.left_out  # nothing of that caption is used
     digest = hashlib.sha256(b"no picture").hexdigest()
     place = str(tmp_path / "x.png")
     nothing, unread = outcome.lost
@@ -177,14 +177,18 @@ def test_what_is_lost_is_named_with_its_file(smoke, tmp_path):
     assert unread == ("x", place, digest, "it cannot be read")
 
 
-def test_processes_that_end_early_are_an_error_that_says_why(monkeypatch):
-    monkeypatch.setattr(building, "make", os._exit)
+def ends(job):
+    os._exit(1)
+
+
+def test_processes_that_end_early_are_an_error_that_says_why(smoke, monkeypatch):
+    monkeypatch.setattr(building, "make", ends)
     with (
         ProcessPoolExecutor(1) as pool,
-        tqdm(desc="images", disable=True) as bar,
+        tqdm(disable=True) as bar,
         pytest.raises(DataError, match=r"images ended before.*__main__"),
     ):
-        list(building._outcomes(pool, [1], bar))
+        list(building._outcomes(pool, [({}, smoke.image, smoke.audio)], bar, "images"))
 
 
 def test_batches_are_the_same_at_the_same_step(prepared, smoke):
