@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import json
 import multiprocessing
 import shutil
@@ -22,7 +21,7 @@ from tqdm import tqdm
 from skiplib.config import Experiment
 from skiplib.corpora import Opened
 from skiplib.errors import DataError
-from skiplib.files import ArrayFile
+from skiplib.files import ArrayFile, digest
 from skiplib.shards import ITEMS, Item, Job, Outcome, Shard, make
 
 FORMAT = 2  # of the prepared folder; raise it when the layout or its content changes
@@ -160,9 +159,3 @@ def _merged(place: Path, paths: Sequence[Path]) -> tuple[dict[str, int], list[Se
     for files in sets.values():
         files.close()
     return {name: files.lines for name, files in sets.items()}, lost, left_out
-
-
-def digest(path: Path) -> str:
-    """SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

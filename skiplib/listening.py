@@ -6,7 +6,6 @@ answers are a ballot, one JSON file, whether it comes from the page (`page`) or 
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -14,11 +13,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from skiplib.errors import RecordError
 from skiplib.files import whole
-from skiplib.report import encode_audio
+from skiplib.options import Frozen
+from skiplib.report import audio_data
 from skiplib.scores import ItemScores, bootstrap
 from skiplib.widgets import Described, picture_data
 
@@ -37,11 +37,7 @@ PROXY = (
 TEMPLATE = Path(__file__).with_name("listening.html")
 
 
-class Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
-class Clip(Strict):
+class Clip(Frozen):
     """A recording: whose it is, of which test image, and the share of right content words the judge heard."""
 
     system: str
@@ -49,7 +45,7 @@ class Clip(Strict):
     accuracy: float
 
 
-class Key(Strict):
+class Key(Frozen):
     """What the raters do not see: the clips of a test by their names."""
 
     test: str
@@ -66,7 +62,7 @@ class Key(Strict):
         return list(dict.fromkeys(clip.row for clip in self.clips.values()))
 
 
-class Ballot(Strict):
+class Ballot(Frozen):
     """One rater's answers: for each image, a clip for each question."""
 
     test: str
@@ -94,8 +90,7 @@ def page(found: Mapping[str, Sequence[Described]], key: Key, rate: int) -> str:
     for place, first in enumerate(next(iter(found.values()))):
         clips = {}
         for system, described in found.items():
-            sound = base64.b64encode(encode_audio(described[place].wave, rate)).decode("ascii")
-            clips[names[system, first.row]] = f"data:audio/ogg;base64,{sound}"
+            clips[names[system, first.row]] = audio_data(described[place].wave, rate)
         image = picture_data(first.image)
         items.append({"id": str(first.row), "image": image, "clips": dict(sorted(clips.items()))})
     data = {"test": key.test, "questions": QUESTIONS, "items": items}

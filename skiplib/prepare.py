@@ -21,10 +21,11 @@ from typing import Any
 import numpy as np
 from filelock import FileLock, Timeout
 
-from skiplib.building import FORMAT, build, digest
+from skiplib.building import FORMAT, build
 from skiplib.config import DATA_DIR, Experiment
 from skiplib.corpora import SPLITS, Opened, open_corpus
 from skiplib.errors import DataError
+from skiplib.files import digest
 
 log = logging.getLogger(__name__)
 

@@ -66,11 +66,15 @@ def encode_audio(wave: Float[np.ndarray, " samples"], rate: int) -> bytes:
     return buffer.getvalue()
 
 
+def audio_data(wave: Float[np.ndarray, " samples"], rate: int) -> str:
+    """A mono wave of `rate` Hz as a `data:` address. Raises `DataError` as `encode_audio` does."""
+    return f"data:audio/ogg;base64,{base64.b64encode(encode_audio(wave, rate)).decode('ascii')}"
+
+
 def audio_html(wave: Float[np.ndarray, " samples"], rate: int, label: str = "") -> str:
     """An `<audio>` element that carries its own sound; `label` is read to who cannot see the page."""
-    data = base64.b64encode(encode_audio(wave, rate)).decode("ascii")
     name = f' aria-label="{escape(label)}"' if label else ""
-    return f'<audio controls preload="none"{name} src="data:audio/ogg;base64,{data}"></audio>'
+    return f'<audio controls preload="none"{name} src="{audio_data(wave, rate)}"></audio>'
 
 
 def render(notebook_path: Path, html_path: Path, title: str, footer: Mapping[str, Any]) -> None:

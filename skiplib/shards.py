@@ -5,7 +5,6 @@ Memory holds one shard at a time, and a preparation that was interrupted goes on
 
 from __future__ import annotations
 
-import hashlib
 import json
 import zipfile
 from collections import Counter
@@ -22,7 +21,7 @@ from skiplib.config import Audio, Image
 from skiplib.corpora import ImageTextItem, TextSpeechItem
 from skiplib.errors import DataError
 from skiplib.features import features
-from skiplib.files import whole
+from skiplib.files import digest, whole
 from skiplib.inputs import image_array
 
 ITEMS = 500  # of a shard
@@ -44,8 +43,7 @@ class Outcome:
     def lose(self, item: Item, reason: str) -> None:
         """Note what cannot be used, and why."""
         there = item.path is not None and item.path.is_file()
-        digest = hashlib.sha256(item.path.read_bytes()).hexdigest() if there else ""
-        self.lost.append((item.id, str(item.path or ""), digest, reason))
+        self.lost.append((item.id, str(item.path or ""), digest(item.path) if there else "", reason))
 
     def clean(self, text: str) -> str:
         """`text` in the 66 symbols. Raises `DataError` if nothing of it can be said."""
