@@ -7,7 +7,6 @@ without a notebook, and under torchrun with several processes (`skiplib.team`).
 from __future__ import annotations
 
 import argparse
-import hashlib
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -21,6 +20,7 @@ from skiplib.config import Experiment
 from skiplib.digits import DigitJudge
 from skiplib.errors import SkiplibError
 from skiplib.evaluation import evaluate
+from skiplib.files import digest
 from skiplib.judge import Judge, WhisperJudge
 from skiplib.overlays import format_overlay, parse_overlay
 from skiplib.prepare import Prepared, prepare
@@ -83,7 +83,7 @@ def run(
             train_seconds=seconds,
         ),
         overlay,
-        {"checkpoint": hashlib.sha256(checkpoint.read_bytes()).hexdigest()},
+        {"checkpoint": digest(checkpoint)},
         result.outputs,
     )
     return record, records.write_record(record, config.RUNS_DIR / "records", replace=True)

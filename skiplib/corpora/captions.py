@@ -16,7 +16,6 @@ have the licences that their makers chose on Flickr.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator
 from functools import cached_property, partial
@@ -25,6 +24,7 @@ from typing import Any
 
 from skiplib.corpora import ImageTextItem, checked
 from skiplib.errors import DataError
+from skiplib.files import digest
 from skiplib.media import picture
 
 SPLITS = {"train": "train", "restval": "train", "test": "test"}
@@ -50,7 +50,7 @@ class CaptionedImages:
     def fingerprint(self) -> str:
         """Tells one state of captions and splits from another."""
         self._images  # noqa: B018, an error about the file is clearer than one about its digest
-        return hashlib.sha256(self.path.read_bytes()).hexdigest()
+        return digest(self.path)
 
     @cached_property
     def _images(self) -> dict[str, list[dict[str, Any]]]:
