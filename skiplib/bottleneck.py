@@ -82,8 +82,12 @@ class MemoryFusion(nn.Module):
             return memory[:, None].expand(-1, self.heads, -1)
         return memory.unflatten(1, (self.heads, self.width))
 
+    def read(self, attention: Float[Tensor, "*batch heads slots"]) -> Float[Tensor, "*batch latent"]:
+        """u, for how strongly each head reads each slot."""
+        return torch.einsum("...hn,nhd->...hd", attention, self.values()).flatten(-2)
+
     def forward(self, z: Float[Tensor, "*batch latent"]) -> Float[Tensor, "*batch latent"]:
-        return torch.einsum("...hn,nhd->...hd", self.attention(z), self.values()).flatten(-2)
+        return self.read(self.attention(z))
 
 
 def memory_fusion(experiment: Experiment) -> nn.Module:

@@ -1,10 +1,12 @@
 """Files of sound and pictures, of any kind that libsndfile and Pillow read.
 
 Both functions can be sent to another process, and raise `DataError`, naming the file, if it cannot be read.
+Without a file there are its bytes, and `name`.
 """
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -15,19 +17,19 @@ from PIL import Image, UnidentifiedImageError
 from skiplib.errors import DataError
 
 
-def recording(path: Path) -> tuple[Float32[np.ndarray, "samples *channels"], int]:
+def recording(path: Path | BytesIO, name: str = "") -> tuple[Float32[np.ndarray, "samples *channels"], int]:
     """A sound file's samples and their rate in Hz."""
     try:
         return soundfile.read(path, dtype="float32")
     except (OSError, soundfile.LibsndfileError) as error:
-        raise DataError(f"{path} cannot be read: {error}") from error
+        raise DataError(f"{name or path} cannot be read: {error}") from error
 
 
-def picture(path: Path) -> Image.Image:
+def picture(path: Path | BytesIO, name: str = "") -> Image.Image:
     """An image file, of any mode, its pixels read."""
     try:
         with Image.open(path) as image:
             image.load()
             return image
     except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
-        raise DataError(f"{path} cannot be read: {error}") from error
+        raise DataError(f"{name or path} cannot be read: {error}") from error

@@ -86,18 +86,38 @@ class SkipNet(nn.Module):
 
     def _slots(self, modality: str, z: Tensor, u: Tensor, encoded: Encoded) -> tuple[Tensor | None, ...]:
         """What D_spch attends over beside u, and which of it is valid."""
+        if self.experiment.speech_decoder.attend != "sequence":
+            return self._read_slots(u, z), None
+        _, steps, mask = encoded
+        e = self.code_norms[modality](steps.flatten(0, 1))
+        return self.memory(self.transformer(e)).unflatten(0, steps.shape[:2]), mask
+
+    def _read_slots(self, u: Tensor, z: Tensor, attention: Tensor | None = None) -> Tensor | None:
         attend = self.experiment.speech_decoder.attend
         if attend == "heads":
-            return u.unflatten(-1, (self.experiment.memory.heads, -1)), None
+            return u.unflatten(-1, (self.experiment.memory.heads, -1))
         if attend == "slots":
             assert isinstance(self.memory, MemoryFusion)
-            weighted = self.memory.attention(z)[..., None] * self.memory.values().transpose(0, 1)
-            return weighted.transpose(1, 2).flatten(2), None
-        if attend == "sequence":
-            _, steps, mask = encoded
-            e = self.code_norms[modality](steps.flatten(0, 1))
-            return self.memory(self.transformer(e)).unflatten(0, steps.shape[:2]), mask
-        return None, None
+            read = self.memory.attention(z) if attention is None else attention
+            weighted = read[..., None] * self.memory.values().transpose(0, 1)
+            return weighted.transpose(1, 2).flatten(2)
+        return None
+
+    @torch.inference_mode()
+    def reread(self, code: Code, attention: Float[Tensor, "batch heads slots"] | None = None) -> Code:
+        """`code` with the memory read anew (Eq. 2): at its z, or as `attention` says.
+
+        Raises `ConfigError` if there is no memory to read so, or D_spch attends over a sequence of reads.
+        """
+        if self.experiment.speech_decoder.attend == "sequence":
+            raise ConfigError("with speech_decoder.attend=sequence a code is not one read of the memory")
+        if attention is None:
+            u = self.memory(code.z)
+        elif isinstance(self.memory, MemoryFusion):
+            u = self.memory.read(attention)
+        else:
+            raise ConfigError(f"memory.kind={self.experiment.memory.kind} has no slots to read")
+        return Code(code.e, code.z, u, self._read_slots(u, code.z, attention))
 
     @torch.inference_mode()
     def encode(self, x: Any, source: str, batch: int = 64) -> Code:

@@ -72,9 +72,22 @@ def audio_data(wave: Float[np.ndarray, " samples"], rate: int) -> str:
 
 
 def audio_html(wave: Float[np.ndarray, " samples"], rate: int, label: str = "") -> str:
-    """An `<audio>` element that carries its own sound; `label` is read to who cannot see the page."""
+    """A wave's outline over an `<audio>` element that carries its sound; `label` is for who cannot see them."""
     name = f' aria-label="{escape(label)}"' if label else ""
-    return f'<audio controls preload="none"{name} src="{audio_data(wave, rate)}"></audio>'
+    player = f'<audio controls preload="metadata"{name} src="{audio_data(wave, rate)}"></audio>'
+    return f'<span style="display:inline-block">{_outline(wave)}{player}</span>'
+
+
+def _outline(wave: Float[np.ndarray, " samples"], columns: int = 120) -> str:
+    """The loudest sample of each stretch of time, as a picture that takes the colour of the text."""
+    parts = np.array_split(np.abs(wave), min(columns, len(wave)))
+    heights = [round(10 * min(1.0, float(part.max())), 1) for part in parts]
+    strokes = "".join(f"M{x} {10 - y}v{2 * y:.1f}" for x, y in enumerate(heights))
+    return (
+        f'<svg aria-hidden="true" viewBox="0 0 {len(parts)} 20" preserveAspectRatio="none" '
+        'style="display:block;width:100%;height:24px">'
+        f'<path d="{strokes}" stroke="currentColor" stroke-width=".7"/></svg>'
+    )
 
 
 def render(notebook_path: Path, html_path: Path, title: str, footer: Mapping[str, Any]) -> None:

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from IPython.display import HTML
 from jaxtyping import Float, UInt8
+from matplotlib.figure import Figure
 from PIL import Image
 from torch import Tensor
 
@@ -100,6 +101,14 @@ def picture_html(image: UInt8[np.ndarray, "3 height width"], label: str, width: 
         f'<img width="{width}" height="{width}" alt="{escape(label)}" style="image-rendering:pixelated" '
         f'src="{picture_data(image)}">'
     )
+
+
+def figure_html(figure: Figure, label: str) -> str:
+    """A figure as an `<img>` that carries its own pixels."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    data = base64.b64encode(buffer.getvalue()).decode("ascii")
+    return f'<img style="max-width:100%" alt="{escape(label)}" src="data:image/png;base64,{data}">'
 
 
 def card(item: Described, rate: int, zero_shot: Collection[str] = ()) -> str:

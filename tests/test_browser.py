@@ -1,14 +1,8 @@
-"""What a person sees, in a real browser: the listening page taken to its end, a report that plays offline.
-
-`make test ARGS='-m browser'` runs these alone. They need Chromium: `apt install chromium`, or its path in
-the environment variable CHROMIUM.
-"""
+"""What a person sees, in a real browser: the listening page taken to its end, a report that plays offline."""
 
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from axe_playwright_python.sync_playwright import Axe
+from browsing import CHROMIUM, WIDTHS, browser, fits, serious
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from skiplib.listening import QUESTIONS, key_of, page, read_ballots
@@ -26,13 +20,8 @@ from skiplib.report import audio_html, index, render
 from skiplib.transcripts import coloured
 from skiplib.widgets import Described
 
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt install chromium, or set CHROMIUM"),
-]
+pytestmark = browser
 IMAGES = 20
-WIDTHS = (1_280, 390)  # a laptop and a phone
 
 
 @pytest.fixture
@@ -61,17 +50,6 @@ def described(row: int, pitch: float) -> Described:
     return Described(
         row, image, ["a dog"], "a dog", "a dog", mel, wave(pitch), mel, wave(pitch), "a dog", 1.0
     )
-
-
-def serious(opened: Any) -> list[str]:
-    """What axe-core finds that would keep somebody from using the page."""
-    found = Axe().run(opened).response["violations"]
-    return [f"{v['id']}: {v['help']}" for v in found if v["impact"] in ("serious", "critical")]
-
-
-def fits(opened: Any) -> bool:
-    """Whether nothing reaches beyond the window's width."""
-    return opened.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
 
 
 def test_the_listening_page_from_begin_to_ballot(context: Any, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from skiplib.execute import reached_end
 from skiplib.parameters import declared
 
 FOLDER = ROOT / "notebooks"
-STORED = ["01_prepare_data", "02_train", "03_image_to_speech", "04_memory_attention"]
+STORED = ["00_explore", "01_prepare_data", "02_train", "03_image_to_speech", "04_memory_attention"]
 STORED += ["05_compare", "06_sweeps", "07_divergences", "run_ablation", "tables"]
 STORED += ["listening_test", "listening_results"]
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
@@ -85,7 +85,9 @@ def test_stored_notebook_keeps_the_rules(name: str) -> None:
         lines = [line for line in cell.source.splitlines() if not line.startswith("%")]
         tree = ast.parse("\n".join(lines))
         assert not any(isinstance(node, DEFINITIONS) for node in ast.walk(tree))
-    assert name == "listening_results" or {"variant", "scale", "corpus"} <= set(declared(path))
+    assert name in ("00_explore", "listening_results") or {"variant", "scale", "corpus"} <= set(
+        declared(path)
+    )
     assert "/home/" not in path.read_text() and f"{ROOT}/" not in path.read_text()
 
 
@@ -100,6 +102,12 @@ def test_02_train(place: Path) -> None:
     notebook = executed(place, "02_train")
     assert pictures(notebook) == 2
     assert "memory_entropy" in outputs(notebook, "text/html")
+
+
+def test_00_explore_a_run(place: Path) -> None:
+    notebook = executed(place, "00_explore", checkpoint="skipworld-smoke-ours_aligned-s0", items=4)
+    html = outputs(notebook, "text/html")
+    assert html.count("<audio") == 1 + 1 + 1 + 1 + 2 + 5 and "Find a word's slots" in html
 
 
 def test_03_image_to_speech(place: Path) -> None:

@@ -1,0 +1,90 @@
+"""What the panels of 00_explore are made of: controls with a button, and the choice of an image.
+
+JupyterLab shows the controls; a rendered notebook, that has no kernel to ask, shows what they said last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from html import escape
+from io import BytesIO
+from typing import Any
+
+import ipywidgets
+import numpy as np
+from jaxtyping import UInt8
+
+from skiplib.errors import SkiplibError
+from skiplib.explore import Desk
+from skiplib.inputs import image_array
+from skiplib.intake import Intake
+from skiplib.media import picture
+from skiplib.widgets import picture_html
+
+WIDE = {"description_width": "initial"}
+
+
+class Panel:
+    """Controls, a button, and the HTML that `answer` makes when it is pressed, and once at first.
+
+    What `answer` raises as `SkiplibError` is shown as a message.
+    """
+
+    def __init__(self, controls: Sequence[ipywidgets.Widget], action: str, answer: Callable[[], str]) -> None:
+        self.answer = answer
+        self.button = ipywidgets.Button(description=action, button_style="primary")
+        self.page = ipywidgets.HTML()
+        self.box = ipywidgets.VBox([*controls, self.button, self.page])
+        self.button.on_click(lambda _: self.show())
+        self.show()
+
+    def show(self) -> None:
+        """Answer for what the controls say now."""
+        self.button.disabled, self.page.value = True, "<p>one moment ...</p>"
+        try:
+            self.page.value = self.answer()
+        except SkiplibError as error:
+            self.page.value = f'<p role="alert"><b>{escape(str(error))}</b></p>'
+        finally:
+            self.button.disabled = False
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        return self.box._repr_mimebundle_() | {"text/html": self.page.value}
+
+
+class ImageChoice:
+    """A test image by its number, or one of the user's own."""
+
+    def __init__(self, desk: Desk, label: str = "Test image", row: int = 0) -> None:
+        self.desk, self.own = desk, None
+        self.slider = ipywidgets.IntSlider(
+            value=row % len(desk.examples), max=len(desk.examples) - 1, description=label, style=WIDE
+        )
+        self.drop = Intake("Or drop an image here:", "image/*", self._take)
+        self.preview = ipywidgets.HTML()
+        self.box = ipywidgets.HBox([self.preview, ipywidgets.VBox([self.slider, self.drop])])
+        self.slider.observe(lambda _: self._choose(), names="value")
+        self._choose()
+
+    @property
+    def image(self) -> UInt8[np.ndarray, "3 size size"]:
+        """What the model is shown."""
+        return self.desk.examples.images[self.slider.value] if self.own is None else self.own
+
+    @property
+    def captions(self) -> list[str]:
+        """Of a test image; of the user's own there are none."""
+        return self.desk.examples.captions[self.slider.value] if self.own is None else []
+
+    def _choose(self) -> None:
+        self.own, self.drop.message = None, ""
+        self._draw(f"test image {self.slider.value}: {self.captions[0]}")
+
+    def _take(self, content: BytesIO, name: str) -> str:
+        image = image_array(picture(content, name), self.desk.experiment.image.size)
+        self.own = np.ascontiguousarray(image.transpose(2, 0, 1))
+        self._draw(name)
+        return f"{name}, as the model sees it; move the slider to go back to the test images."
+
+    def _draw(self, label: str) -> None:
+        self.preview.value = f"{picture_html(self.image, label, 96)}<br><small>{escape(label)}</small>"

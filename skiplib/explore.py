@@ -1,0 +1,121 @@
+"""What a trained model can be asked beside translating: a slot read more or less, a code between two others.
+
+And what there is to ask about without preparing data: the first test items of its corpus.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from skiplib import shipped
+from skiplib.audio import prepare_wave, to_mel, to_waves
+from skiplib.bottleneck import MemoryFusion
+from skiplib.config import Experiment
+from skiplib.corpora import open_corpus
+from skiplib.errors import ConfigError, DataError
+from skiplib.inputs import image_array
+from skiplib.judge import Judge, WhisperJudge
+from skiplib.model import Code, SkipNet
+
+
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """Test items: images, their captions, and the mels of the first captions, spoken."""
+
+    images: UInt8[np.ndarray, "items 3 size size"]
+    captions: list[list[str]]
+    mels: list[Float[Tensor, "_ mel"]]
+
+    def __len__(self) -> int:
+        return len(self.captions)
+
+
+def examples(experiment: Experiment, n: int) -> Examples:
+    """The first `n` test items of the corpus of `experiment`, made or read on the spot.
+
+    Raises `DataError` if the corpus' files are missing, or it has no test items.
+    """
+    opened = open_corpus(experiment)
+    items = list(islice(opened.a.image_text("test"), n))
+    if not items:
+        raise DataError(f"the corpus {experiment.corpus} has no test items, or none were asked for ({n})")
+    images = [image_array(item.image(), experiment.image.size).transpose(2, 0, 1) for item in items]
+    spoken = [item.waveform() for item in islice(opened.truth, n)]
+    mels = [mel_of(wave, rate, experiment) for wave, rate in spoken]
+    return Examples(np.stack(images), [list(item.captions) for item in items], mels)
+
+
+def mel_of(wave: np.ndarray, rate: int, experiment: Experiment) -> Float[Tensor, "time mel"]:
+    """The mel of a recording, of any rate and channels. Raises `DataError` as `audio.prepare_wave` does."""
+    return to_mel(prepare_wave(wave, rate, experiment.audio), experiment.audio)
+
+
+def attention(model: SkipNet, code: Code) -> Float[Tensor, "batch heads slots"]:
+    """How strongly each head reads each slot. Raises `ConfigError` if the model has no such memory."""
+    if not isinstance(model.memory, MemoryFusion):
+        kind = model.experiment.memory.kind
+        raise ConfigError(f"{model.experiment.variant} has memory.kind={kind}: there are no slots to read")
+    with torch.inference_mode():
+        return model.memory.attention(code.z)
+
+
+def reweighed(model: SkipNet, code: Code, head: int, slot: int, weight: float) -> Code:
+    """`code` with one slot of one head, counted from 0, read with `weight`; the head's others share the rest
+    as before.
+
+    Raises `ConfigError` if there is no such slot, or `weight` is not within 0 and 1.
+    """
+    reads = attention(model, code).clone()
+    _, heads, slots = reads.shape
+    if not (0 <= head < heads and 0 <= slot < slots and 0 <= weight <= 1):
+        raise ConfigError(
+            f"head {head}, slot {slot}, weight {weight}: there are {heads} heads and {slots} slots, counted "
+            "from 0, and a weight is within 0 and 1"
+        )
+    others = (1 - reads[:, head, slot]).clamp_min(1e-6)
+    reads[:, head] *= ((1 - weight) / others)[:, None]
+    reads[:, head, slot] = weight
+    return model.reread(code, reads)
+
+
+def between(model: SkipNet, pair: Code, shares: list[float]) -> Code:
+    """Codes on the line from the first to the second of `pair` in z, where the memory is read anew.
+
+    `shares` are how far along, 0 to 1.
+    """
+    way = torch.tensor(shares)[:, None]
+    e, z = ((1 - way) * end[0] + way * end[1] for end in (pair.e.cpu(), pair.z.cpu()))
+    z = z.to(model.device)
+    return model.reread(Code(e.to(model.device), z, z))
+
+
+class Desk:
+    """What the panels of an exploring person share: a model, examples and the judge."""
+
+    def __init__(self, checkpoint: str, items: int = 60, judge: Callable[[], Judge] = WhisperJudge) -> None:
+        self.name = checkpoint
+        self.model = shipped.load(checkpoint)
+        self.experiment = self.model.experiment
+        self.examples = examples(self.experiment, items)
+        self._judge = judge
+
+    @cached_property
+    def judge(self) -> Judge:
+        """It takes a second or two to load."""
+        return self._judge()
+
+    def waves(self, mels: list[Tensor]) -> list[np.ndarray]:
+        """Speech to play, float [samples] at `experiment.audio.rate`."""
+        return [wave.numpy() for wave in to_waves([mel.float().cpu() for mel in mels], self.experiment.audio)]
+
+    def heard(self, waves: list[np.ndarray]) -> list[str]:
+        """What the judge hears in them."""
+        return self.judge.transcribe(waves, self.experiment.audio.rate)

@@ -1,0 +1,214 @@
+"""The panels of 00_explore, one for each thing there is to try.
+
+Each answers with HTML that carries its own sound and pictures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from html import escape
+from io import BytesIO
+from typing import Any
+
+import ipywidgets
+import numpy as np
+from torch import Tensor
+
+from skiplib import explore, figures, shipped
+from skiplib.bottleneck import MemoryFusion
+from skiplib.checkpoints import load_model
+from skiplib.cleaning import clean
+from skiplib.controls import WIDE, ImageChoice, Panel
+from skiplib.explore import Desk
+from skiplib.intake import Intake
+from skiplib.media import recording
+from skiplib.memory_explorer import MemoryExplorer
+from skiplib.model import Code
+from skiplib.report import audio_html
+from skiplib.transcripts import coloured
+from skiplib.widgets import figure_html, picture_html
+
+STEPS = [0.0, 0.25, 0.5, 0.75, 1.0]  # of the way from one image to another
+MOST_READ = 12  # slots to choose from
+loaded = lru_cache(maxsize=8)(load_model)
+
+
+def spoken(desk: Desk, mels: list[Tensor], label: str, references: Sequence[str] = ()) -> list[str]:
+    """For each mel a player and what the judge hears, coloured where there are `references`."""
+    waves = desk.waves(mels)
+    lines = []
+    for wave, heard in zip(waves, desk.heard(waves), strict=True):
+        words = coloured(heard, references) if references else escape(heard) or "<i>(nothing)</i>"
+        player = audio_html(wave, desk.experiment.audio.rate, label)
+        lines.append(
+            f'{player}<div><small>heard by the judge:</small> <span class="heard">{words}</span></div>'
+        )
+    return lines
+
+
+def line(name: str, text: str) -> str:
+    """A named line of text."""
+    return f"<div><small>{escape(name)}:</small> {escape(text) or '<i>(nothing)</i>'}</div>"
+
+
+def image_panel(desk: Desk) -> Panel:
+    """An image described in speech and in text, with the speech's mel and the read of the memory."""
+    choice = ImageChoice(desk)
+
+    def answer() -> str:
+        code = desk.model.encode(choice.image[None], "image")
+        (mel,) = desk.model.decode(code, "speech")
+        (text,) = desk.model.decode(code, "text")
+        (said,) = spoken(desk, [mel], "what the model says of the image", choice.captions)
+        mels = figures.spectrograms([mel.cpu()], ["what was said"], desk.experiment.audio, columns=1)
+        return said + line("written", text) + figure_html(mels, "mel spectrogram") + _read_html(desk, code)
+
+    return Panel([choice.box], "Speak", answer)
+
+
+def text_panel(desk: Desk) -> Panel:
+    """A sentence spoken, and the image it paints."""
+    typed = ipywidgets.Text(
+        value=desk.examples.captions[0][0], description="Sentence", continuous_update=False, style=WIDE,
+        layout={"width": "36rem"},
+    )  # fmt: skip
+
+    def answer() -> str:
+        text, lost = clean(typed.value)
+        code = desk.model.encode([text], "text")
+        (image,) = desk.model.decode(code, "image")
+        (said,) = spoken(desk, desk.model.decode(code, "speech"), f"the sentence {text}", [text])
+        left = line("left out, as there is no symbol for it", " ".join(lost)) if lost else ""
+        painted = picture_html(image.cpu().numpy(), f"the image painted from: {text}", 128)
+        return f"{said}{left}{painted}{_read_html(desk, code)}"
+
+    return Panel([typed], "Speak and paint", answer)
+
+
+def speech_panel(desk: Desk) -> Panel:
+    """A recording written down, and the image it paints."""
+    given: dict[str, Tensor] = {}
+    slider = ipywidgets.IntSlider(
+        max=len(desk.examples) - 1, description="The voice on the caption of test image", style=WIDE
+    )
+
+    def take(content: BytesIO, name: str) -> str:
+        given["own"] = explore.mel_of(*recording(content, name), desk.experiment)
+        seconds = len(given["own"]) * desk.experiment.audio.hop / desk.experiment.audio.rate
+        return f"{name}, {seconds:.1f} s; move the slider to go back to the voice."
+
+    drop = Intake("Or drop a recording here:", "audio/*", take, records=True)
+
+    def back(_: Any) -> None:
+        given.clear()
+        drop.message = ""
+
+    def answer() -> str:
+        mel = given.get("own", desk.examples.mels[slider.value])
+        code = desk.model.encode([mel], "speech")
+        (text,) = desk.model.decode(code, "text")
+        (image,) = desk.model.decode(code, "image")
+        own = "own" in given
+        said = spoken(desk, [mel], "the recording", [] if own else [desk.examples.captions[slider.value][0]])
+        return (
+            said[0]
+            + line("written by the model", text)
+            + picture_html(image.cpu().numpy(), f"the image painted from the recording, written as: {text}")
+        )
+
+    slider.observe(back, names="value")
+    return Panel([slider, drop], "Write and paint", answer)
+
+
+def compare_panel(desk: Desk) -> Panel:
+    """One image described by several checkpoints."""
+    choice, names = ImageChoice(desk), list(dict.fromkeys([desk.name, *shipped.found()]))
+    models = ipywidgets.SelectMultiple(
+        options=names, value=[desk.name], description="Checkpoints",
+        rows=min(8, max(2, len(names))), style=WIDE, layout={"width": "36rem"},
+    )  # fmt: skip
+
+    def answer() -> str:
+        rows = []
+        for name in models.value:
+            model = loaded(shipped.locate(name))
+            mels = model.translate(choice.image[None], "image", "speech")
+            said = spoken(desk, mels, f"{name} on the image", choice.captions)[0]
+            writes = ("image", "text") in model.tasks
+            text = model.translate(choice.image[None], "image", "text")[0] if writes else "-"
+            rows.append(f"<h4>{escape(name)}</h4>{said}{line('written', text)}")
+        return "".join(rows) or "<p>Choose one or more checkpoints.</p>"
+
+    return Panel([choice.box, models], "Speak", answer)
+
+
+def slot_panel(desk: Desk) -> Panel:
+    """One slot of the memory read more or less than the image reads it, before and after."""
+    choice = ImageChoice(desk)
+    heads = desk.experiment.memory.heads
+    head = ipywidgets.Dropdown(
+        options=[(f"{i + 1}", i) for i in range(heads)], description="Head", style=WIDE
+    )
+    slot = ipywidgets.Dropdown(description="Slot, the most read first", style=WIDE, layout={"width": "30rem"})
+    weight = ipywidgets.FloatSlider(max=1.0, step=0.05, description="Read it with weight", style=WIDE)
+
+    def refresh(_: Any = None) -> None:
+        if not isinstance(desk.model.memory, MemoryFusion):
+            return  # `answer` says so
+        reads = explore.attention(desk.model, _encoded(desk, choice))[0, head.value]
+        most = reads.argsort(descending=True)[:MOST_READ].tolist()
+        slot.options = [(f"{i + 1} (its weight is {reads[i]:.2f})", i) for i in most]
+
+    def answer() -> str:
+        code = _encoded(desk, choice)
+        changed = explore.reweighed(desk.model, code, head.value, slot.value or 0, weight.value)
+        parts = []
+        for name, part in (("as the image reads it", code), ("with the weight moved", changed)):
+            (said,) = spoken(desk, desk.model.decode(part, "speech"), name, choice.captions)
+            parts.append(f"<h4>{name}</h4>{said}{line('written', desk.model.decode(part, 'text')[0])}")
+        return "".join(parts)
+
+    for control in (choice.slider, choice.preview, head):
+        control.observe(refresh, names="value")
+    refresh()
+    return Panel([choice.box, head, slot, weight], "Speak", answer)
+
+
+def between_panel(desk: Desk) -> Panel:
+    """The way from one image to another in z, listened to at five places."""
+    ends = [ImageChoice(desk, "From test image", 0), ImageChoice(desk, "to test image", 1)]
+
+    def answer() -> str:
+        pair = desk.model.encode(np.stack([end.image for end in ends]), "image")
+        code = explore.between(desk.model, pair, STEPS)
+        texts = desk.model.decode(code, "text")
+        said = spoken(desk, desk.model.decode(code, "speech"), "speech on the way")
+        rows = zip(STEPS, said, texts, strict=True)
+        return "".join(f"<h4>{share:.0%} of the way</h4>{s}{line('written', t)}" for share, s, t in rows)
+
+    return Panel([end.box for end in ends], "Speak on the way", answer)
+
+
+def memory_panel(desk: Desk) -> MemoryExplorer:
+    """Which slots the examples read, as image, as caption and as that caption spoken.
+
+    Raises `ConfigError` if the model has no memory of slots.
+    """
+    shown = desk.examples
+    captions = [texts[0] for texts in shown.captions]
+    given = {"image": shown.images, "text": captions, "speech": shown.mels}
+    codes = {source: desk.model.encode(x, source) for source, x in given.items()}
+    reads = {source: explore.attention(desk.model, code).cpu().numpy() for source, code in codes.items()}
+    return MemoryExplorer(reads, captions, shown.images)
+
+
+def _encoded(desk: Desk, choice: ImageChoice) -> Code:
+    return desk.model.encode(choice.image[None], "image")
+
+
+def _read_html(desk: Desk, code: Code) -> str:
+    if not isinstance(desk.model.memory, MemoryFusion):
+        return ""
+    reads = {"read": explore.attention(desk.model, code).cpu().numpy()}
+    return figure_html(figures.attention_maps(reads), "how strongly each head reads each slot of the memory")

@@ -1,0 +1,97 @@
+"""Checkpoints to try: one that ships with the package, and those of one's own runs.
+
+`python -m skiplib.shipped RUN` makes a finished run (a folder under `runs/`) the one that ships.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+from skiplib import checkpoints, config, training
+from skiplib.config import Experiment
+from skiplib.errors import CheckpointError, SkiplibError
+from skiplib.files import digest, whole
+from skiplib.model import SkipNet
+from skiplib.records import read_record
+
+FOLDER = Path(__file__).with_name("shipped")
+LIMIT = 20_000_000  # bytes of a checkpoint that ships
+TOLD = ("i2s_content_accuracy", "i2s_wer", "i2t_content_accuracy", "s2t_wer", "t2s_wer")
+
+
+def found() -> dict[str, Path]:
+    """Checkpoints by name: the one that ships, then those under `runs/`."""
+    shipped = {path.stem: path for path in sorted(FOLDER.glob("*.safetensors"))}
+    own = {path.parent.name: path for path in sorted(config.RUNS_DIR.glob(f"*/{training.FINAL}"))}
+    return shipped | own
+
+
+def locate(name: str) -> Path:
+    """The checkpoint of that name, or the file at that path.
+
+    Raises `CheckpointError` if there is neither, with the list of names.
+    """
+    known, path = found(), Path(name)
+    if name in known:
+        return known[name]
+    if path.suffix == ".safetensors" and path.is_file():
+        return path
+    raise CheckpointError(f"there is no checkpoint {name!r}; there are: {', '.join(known) or 'none'}")
+
+
+def about(name: str) -> pd.Series:
+    """What a checkpoint is, and what its record says it can do; a checkpoint elsewhere has no record."""
+    path = locate(name)
+    _, metadata = checkpoints.read(path)
+    experiment = Experiment.model_validate_json(metadata["experiment"])
+    told = {key: getattr(experiment, key) for key in ("variant", "corpus", "scale", "seed")}
+    records = (path.with_suffix(".json"), config.RUNS_DIR / "records" / f"{name}.json")
+    for record in (read_record(place) for place in records if place.is_file()):
+        told["commit"] = (record.provenance.commit or "unknown")[:12]
+        told |= {key: record.metrics[key].value for key in TOLD if key in record.metrics}
+    return pd.Series(told, name=name)
+
+
+def ship(run: str) -> Path:
+    """Write a run's weights in half precision, and its record, to where they ship from.
+
+    Half precision halves the file; the model is built in single precision again when it is loaded.
+    Raises `CheckpointError` if the file would be over 20 MB, or the record is of another checkpoint.
+    """
+    source = config.RUNS_DIR / run / training.FINAL
+    record_path = config.RUNS_DIR / "records" / f"{run}.json"
+    record = read_record(record_path)
+    if record.artefacts.get("checkpoint") != digest(source):
+        raise CheckpointError(f"{record_path} is the record of another checkpoint than {source}")
+    tensors, metadata = checkpoints.read(source)
+    experiment = Experiment.model_validate_json(metadata["experiment"])
+    halves = {name: t.half() if t.is_floating_point() else t for name, t in tensors.items()}
+    size = sum(t.numel() * t.element_size() for t in halves.values())
+    if size > LIMIT:
+        raise CheckpointError(f"{run} would ship with {size / 1e6:.1f} MB; the most is {LIMIT / 1e6:.0f} MB")
+    path = FOLDER / f"{experiment.variant}.safetensors"
+    checkpoints.save(path, halves, experiment, code=metadata["code"])
+    with whole(path.with_suffix(".json")) as partial:
+        partial.write_bytes(record_path.read_bytes())
+    return path
+
+
+def load(name: str) -> SkipNet:
+    """The model of a checkpoint, by `locate`'s name, that has a bottleneck to look into.
+
+    Raises `CheckpointError` as `locate` and `checkpoints.load_model` do, and for a baseline.
+    """
+    model = checkpoints.load_model(locate(name))
+    if not isinstance(model, SkipNet):
+        raise CheckpointError(f"{name} is a {model.experiment.variant}: it has no bottleneck to look into")
+    return model
+
+
+if __name__ == "__main__":
+    try:
+        sys.stdout.write(f"{ship(*sys.argv[1:2])}\n")
+    except (SkiplibError, TypeError) as error:
+        sys.exit(f"{error}\n{__doc__}")
