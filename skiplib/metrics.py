@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Hashable, Iterable, Sequence
+from importlib.util import find_spec
 from typing import Any, Protocol, runtime_checkable
 
 import jiwer
@@ -49,6 +50,12 @@ def bleu(references: Sequence[Sequence[str]], hypotheses: Sequence[str], n: int 
     return BleuScores(table[:, :4], table[:, 4:8], table[:, 8], table[:, 9], n)
 
 
+def need_cider() -> None:
+    """Raise `ConfigError` where the package that computes CIDEr is not installed."""
+    if find_spec("pycocoevalcap") is None:
+        raise ConfigError("CIDEr needs the extra `photographs`: pip install '.[photographs]'")
+
+
 def cider(references: Sequence[Sequence[str]], hypotheses: Sequence[str]) -> ItemScores:
     """CIDEr (Vedantam et al. 2015) of each hypothesis against its references, by the COCO evaluation's code.
 
@@ -58,10 +65,9 @@ def cider(references: Sequence[Sequence[str]], hypotheses: Sequence[str]) -> Ite
     `photographs` is not installed.
     """
     _check(references, hypotheses)
-    try:
-        from pycocoevalcap.cider.cider import Cider
-    except ImportError as error:
-        raise ConfigError("CIDEr needs the extra `photographs`: pip install '.[photographs]'") from error
+    need_cider()
+    from pycocoevalcap.cider.cider import Cider
+
     targets = {i: [normalise(text) for text in texts] for i, texts in enumerate(references)}
     told = {i: [normalise(text)] for i, text in enumerate(hypotheses)}
     _, scores = Cider().compute_score(targets, told)

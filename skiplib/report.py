@@ -72,7 +72,7 @@ def audio_data(wave: Float[np.ndarray, " samples"], rate: int) -> str:
 
 
 def audio_html(wave: Float[np.ndarray, " samples"], rate: int, label: str = "") -> str:
-    """A wave's outline over an `<audio>` element that carries its sound; `label` is for who cannot see them."""
+    """A wave's outline over an `<audio>` element that carries its sound; `label` is read out where needed."""
     name = f' aria-label="{escape(label)}"' if label else ""
     player = f'<audio controls preload="metadata"{name} src="{audio_data(wave, rate)}"></audio>'
     return f'<span style="display:inline-block">{_outline(wave)}{player}</span>'

@@ -22,6 +22,7 @@ from skiplib.errors import SkiplibError
 from skiplib.evaluation import evaluate
 from skiplib.files import digest
 from skiplib.judge import Judge, WhisperJudge
+from skiplib.metrics import need_cider
 from skiplib.overlays import format_overlay, parse_overlay
 from skiplib.prepare import Prepared, prepare
 from skiplib.provenance import provenance
@@ -62,6 +63,8 @@ def run(
 ) -> tuple[Record, Path]:
     """Train and evaluate one experiment and write its record under `runs/records/`."""
     began = time.monotonic()
+    if "+" in experiment.corpus:  # said before hours of training
+        need_cider()
     model, prepared, seconds = trained(experiment, overlay)
     result = evaluate(model, prepared, judge or judge_for(experiment, prepared, progress=True))
     result.scores["train_seconds"] = seconds

@@ -10,12 +10,12 @@ import pytest
 import soundfile
 from PIL import Image
 
-from skiplib import config, corpora, features, runs
+from skiplib import config, corpora, features, metrics, runs
 from skiplib.config import experiment
 from skiplib.corpora import ImageTextCorpus, TextSpeechCorpus, open_corpus
 from skiplib.corpora.captions import CaptionedImages
 from skiplib.corpora.sentences import CocoCaptions, LibriSpeech, LJSpeech, Sentences
-from skiplib.errors import DataError
+from skiplib.errors import ConfigError, DataError
 from skiplib.prepare import prepare
 
 COLOURS = ("red", "green", "blue", "black")
@@ -134,3 +134,10 @@ def test_a_run_over_two_halves(sources, tmp_path, monkeypatch, kind):
     if kind != "none":
         expected = features.features([Image.new("RGB", (40, 50), "red")])[0].numpy()
         assert test.seen.shape == (8, features.WIDTH) and np.abs(test.seen[0] - expected).max() < 0.05
+
+
+def test_a_missing_extra_is_said_before_training(monkeypatch):
+    monkeypatch.setattr(metrics, "find_spec", lambda name: None)
+    monkeypatch.setattr(runs, "trained", lambda *given: pytest.fail("it trains"))
+    with pytest.raises(ConfigError, match="extra `photographs`"):
+        runs.run(experiment("ours", "smoke", "flickr8k+cococaptions"))

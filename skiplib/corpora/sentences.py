@@ -103,7 +103,7 @@ class CocoCaptions(Sentences):
 
 
 class LibriSpeech(Sentences):
-    """LibriSpeech (Panayotov et al. 2015), in lower case: for fine-tuning, as in the paper's Table 3."""
+    """LibriSpeech (Panayotov et al. 2015), its capitals made small: for fine-tuning (the paper's Table 3)."""
 
     def rows(self) -> dict[str, list[Row]]:
         """Raises `DataError` if no set for training, or none for the test, is there."""
