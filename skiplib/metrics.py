@@ -10,15 +10,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Hashable, Iterable, Sequence
 from importlib.util import find_spec
+from itertools import pairwise
 from typing import Any, Protocol, runtime_checkable
 
 import jiwer
 import numpy as np
+import pandas as pd
 from nltk.translate.bleu_score import closest_ref_length, modified_precision
 
 from skiplib.errors import ConfigError, DataError
 from skiplib.judge import normalise
 from skiplib.scores import BleuScores, ItemScores
+
+FREQUENCIES = (0, 1, 30, 100, 300, 1_000, 3_000)  # where ranges of a word's count begin
 
 
 @runtime_checkable
@@ -105,6 +109,34 @@ def nearest_wer(references: Sequence[Sequence[str]], hypotheses: Sequence[str]) 
     pairs = zip(errors, (len(text.split()) for text in targets), strict=True)
     best = [min((next(pairs) for _ in texts), key=lambda pair: pair[0] / pair[1]) for texts in references]
     return _scores(best)
+
+
+def missed_by_frequency(
+    references: Sequence[str], hypotheses: Sequence[str], training: Iterable[str]
+) -> pd.DataFrame:
+    """The share of the references' words that were substituted or left out, by how often a word occurs in the
+    `training` texts: a row for each range of `FREQUENCIES` that has any, with its different words, its
+    tokens, and their share missed.
+
+    Raises `DataError` as `wer` does.
+    """
+    _check(references, hypotheses)
+    counts = Counter(word for text in training for word in normalise(text).split())
+    aligned = jiwer.process_words(
+        [normalise(text) for text in references], [normalise(h) for h in hypotheses]
+    )
+    rows = []
+    for words, chunks in zip(aligned.references, aligned.alignments, strict=True):
+        kept = {i for c in chunks if c.type == "equal" for i in range(c.ref_start_idx, c.ref_end_idx)}
+        rows += [(word, counts[word], i not in kept) for i, word in enumerate(words)]
+    frame = pd.DataFrame(rows, columns=["word", "count", "missed"])
+    labels = [f"{low:,} to {high - 1:,}" for low, high in pairwise(FREQUENCIES)] + [
+        f"{FREQUENCIES[-1]:,} or more"
+    ]
+    place = np.searchsorted(FREQUENCIES, frame["count"], side="right") - 1
+    frame["times in training"] = pd.Categorical.from_codes(place, labels, ordered=True)
+    groups = frame.groupby("times in training", observed=True)
+    return groups.agg(words=("word", "nunique"), tokens=("word", "size"), missed=("missed", "mean"))
 
 
 def different_words(texts: Iterable[str]) -> set[str]:

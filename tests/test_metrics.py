@@ -201,3 +201,12 @@ def test_cider_is_highest_for_a_reference_and_zero_for_other_words():
     assert scores.numerator[0] > 4 and scores.numerator[1] < 0.2 and scores.numerator[2] > 4
     with pytest.raises(DataError):
         metrics.cider(references, [])
+
+
+def test_words_are_missed_by_how_often_training_has_them() -> None:
+    training = ["the cat runs"] * 40 + ["a dog sits"]
+    found = metrics.missed_by_frequency(
+        ["the cat sits", "a zebra runs"], ["the cat sees", "zebra runs fast"], training
+    )
+    assert found["missed"].to_dict() == {"0 to 0": 0.0, "1 to 29": 1.0, "30 to 99": 0.0}
+    assert found["tokens"].tolist() == [1, 2, 3] and found["words"].tolist() == [1, 2, 3]
