@@ -13,9 +13,10 @@ from pathlib import Path
 
 from skiplib.config import VARIANTS
 from skiplib.execute import sources
+from skiplib.footers import footer
 from skiplib.overlays import format_overlay
 from skiplib.records import run_id
-from skiplib.report import index, provenance, question, render
+from skiplib.report import index, question, render
 from skiplib.sweeps import SWEEPS, named, overlays
 
 CORPUS = config.get("corpus", "skipworld")
@@ -261,6 +262,6 @@ rule report:
     run:
         pages = list(zip(TITLES.values(), map(Path, output), map(Path, input)))
         for title, page, source in pages:
-            render(source, page, title, provenance(source))
+            render(source, page, title, footer(source))
         entries = [(title, page, question(source)) for title, page, source in pages]
-        index(entries, Path(output.index), f"The study: {CORPUS}, {SCALE}", provenance(pages[-1][2]))
+        index(entries, Path(output.index), f"The study: {CORPUS}, {SCALE}", footer(pages[-1][2]))

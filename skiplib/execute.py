@@ -25,6 +25,7 @@ from nbformat import NotebookNode
 
 from skiplib.errors import ConfigError, SkiplibError
 from skiplib.parameters import check, declared, read_value
+from skiplib.provenance import circumstances
 
 SENTINEL = "skiplib: this notebook ran to its end"
 REFRESH = 5.0  # seconds between two lines of a progress bar that redraws itself
@@ -78,6 +79,8 @@ def execute(
         )
         if not reached_end(result):
             raise NotebookError(f"{notebook} ended without done() in its last cell")
+        result.metadata["skiplib"] = circumstances()
+        nbformat.write(result, running)
     except PapermillExecutionError as error:
         trace = re.sub(r"\x1b\[[\d;]*m", "", "\n".join(error.traceback))
         raise NotebookError(f"{trace}\n{notebook} stopped, see {failed}") from error

@@ -72,7 +72,7 @@ class Prepared:
     @property
     def digest(self) -> str:
         """SHA-256 of the manifest."""
-        return hashlib.sha256(json.dumps(self.manifest, sort_keys=True).encode()).hexdigest()
+        return _hash(self.manifest)
 
     def beside(self, name: str) -> Path:
         """Where something that follows from these data alone is kept: beside their folder."""
@@ -86,8 +86,7 @@ def prepare(experiment: Experiment, folder: Path = DATA_DIR, workers: int = 2) -
     """
     opened = open_corpus(experiment)
     determines = _determines(experiment, opened)
-    key = json.dumps([FORMAT, determines], sort_keys=True)
-    name = f"{experiment.corpus}-{experiment.scale}-{hashlib.sha256(key.encode()).hexdigest()[:8]}"
+    name = _name(experiment, determines)
     place, unfinished = folder / name, folder / f".{name}.unfinished"
     if (found := _usable(place)) is not None:
         return found
@@ -141,6 +140,27 @@ def load(place: Path) -> Prepared:
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{place} is damaged: {error!r}") from error
+
+
+def prepared_hash(experiment: Experiment, folder: Path = DATA_DIR) -> str:
+    """`Prepared.digest` of the data of an experiment, from the manifest alone: no file is opened.
+
+    Raises `DataError` if they are not prepared, or the corpus' files are missing.
+    """
+    path = folder / _name(experiment, _determines(experiment, open_corpus(experiment))) / "manifest.json"
+    try:
+        return _hash(json.loads(path.read_text()))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path.parent} is not prepared: {error}") from error
+
+
+def _name(experiment: Experiment, determines: dict[str, Any]) -> str:
+    key = json.dumps([FORMAT, determines], sort_keys=True)
+    return f"{experiment.corpus}-{experiment.scale}-{hashlib.sha256(key.encode()).hexdigest()[:8]}"
+
+
+def _hash(manifest: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
 
 
 def _determines(experiment: Experiment, opened: Opened) -> dict[str, Any]:

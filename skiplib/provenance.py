@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import platform
 import resource
@@ -45,11 +47,11 @@ def provenance(
 
     `manifest` is the hash of the data, `command` the exact words that repeat the run.
     """
-    changes = _git("status", "--porcelain")
+    found = commit()
     unit = 2**20 if sys.platform == "darwin" else 2**10  # of ru_maxrss in a MiB
     return Provenance(
-        commit=_git("rev-parse", "HEAD"),
-        dirty=None if changes is None else bool(changes),
+        commit=found[0],
+        dirty=found[1],
         packages={"python": platform.python_version(), **_versions()},
         manifest=manifest,
         machine=processor(),
@@ -60,6 +62,27 @@ def provenance(
         peak_memory=round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit, 1),
         command=command,
     )
+
+
+def commit() -> tuple[str | None, bool | None]:
+    """The commit, and whether files differ from it; None outside a repository.
+
+    What `reports/` and the README show follows from runs, and no run from it: a new page or table does not
+    count.
+    """
+    changes = _git("status", "--porcelain", "--", ".", ":(exclude)reports", ":(exclude)README.md")
+    return _git("rev-parse", "HEAD"), None if changes is None else bool(changes)
+
+
+def circumstances() -> dict[str, str]:
+    """In words for a page's footer: the commit, "-dirty" where files differ from it, a hash of the packages'
+    versions, and the machine."""
+    found, dirty = commit()
+    return {
+        "commit": "unknown" if found is None else found[:12] + ("-dirty" if dirty else ""),
+        "packages": hashlib.sha256(json.dumps(_versions(), sort_keys=True).encode()).hexdigest()[:12],
+        "machine": processor(),
+    }
 
 
 def _git(*arguments: str) -> str | None:

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import base64
 import io
-import json
 import os
 import re
-import subprocess
 from collections.abc import Iterable, Mapping
 from html import escape
 from pathlib import Path
@@ -140,19 +138,6 @@ def question(notebook_path: Path) -> str:
     return found[1] if found else ""
 
 
-def provenance(notebook_path: Path) -> dict[str, str]:
-    """What papermill wrote into an executed notebook, and the commit that it was rendered at."""
-    papermill = nbformat.read(notebook_path, as_version=4).metadata.get("papermill", {})
-    facts = {
-        "notebook": notebook_path.name,
-        "parameters": json.dumps(papermill.get("parameters", {})),
-        "run at": str(papermill.get("start_time", "unknown"))[:19],
-        "seconds": f"{papermill.get('duration') or 0:.0f}",
-        "commit": _commit(),
-    }
-    return {name: value for name, value in facts.items() if value}
-
-
 def _write(html_path: Path, title: str, body: str, footer: Mapping[str, Any]) -> None:
     facts = "".join(f"<dt>{escape(str(k))}</dt><dd>{escape(str(v))}</dd>" for k, v in footer.items())
     page = (
@@ -231,12 +216,3 @@ def _is_sentinel(output: Any) -> bool:
     from skiplib.execute import SENTINEL
 
     return str(output.get("text", "")).strip() == SENTINEL
-
-
-def _commit() -> str:
-    try:
-        git = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
-        folder = Path(__file__).resolve().parent
-        return subprocess.run(git, cwd=folder, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return ""

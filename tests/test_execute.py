@@ -41,6 +41,8 @@ def test_success_leaves_output_and_shows_what_the_notebook_says(
     assert main([str(notebook), str(output), *arguments]) == 0
     assert "007 3 {'memory.slots': 16}" in capsys.readouterr().out
     assert [path.name for path in output.parent.iterdir()] == ["out.ipynb"]
+    told = nbformat.read(output, as_version=4).metadata["skiplib"]
+    assert told.keys() == {"commit", "packages", "machine"} and all(told.values())
 
 
 @pytest.mark.parametrize(
@@ -127,7 +129,7 @@ def test_sources_follow_imports(tmp_path: Path) -> None:
     )
     names = {path.name for path in sources(notebook)}
     assert {"report.py", "errors.py", "execute.py"} <= names
-    assert "config.py" not in names
+    assert "prepare.py" not in names
     package = write(tmp_path / "p.ipynb", "from skiplib import corpora, config")
     assert {"corpora/__init__.py", "config.py"} <= {
         path.relative_to(module.PACKAGE).as_posix() for path in sources(package)

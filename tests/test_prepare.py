@@ -16,7 +16,7 @@ from skiplib import prepare as module
 from skiplib.batches import Batches
 from skiplib.corpora import ImageTextItem, Opened, TextSpeechItem
 from skiplib.errors import DataError
-from skiplib.prepare import load, prepare
+from skiplib.prepare import load, prepare, prepared_hash
 from skiplib.shards import Shard, make
 from skiplib.text import decode
 
@@ -232,3 +232,9 @@ def test_an_epoch_shows_every_pair_once(prepared, smoke):
 def test_a_manifest_tells_what_determined_it(prepared, smoke):
     manifest = json.loads((prepared.folder / "manifest.json").read_text())
     assert manifest["world"]["overlap"] == smoke.world.overlap and manifest["quarantined"] == 0
+
+
+def test_the_hash_of_the_data_needs_the_manifest_alone(prepared, smoke, tmp_path):
+    assert prepared_hash(smoke, prepared.folder.parent) == prepared.digest
+    with pytest.raises(DataError, match="is not prepared"):
+        prepared_hash(smoke, tmp_path)

@@ -17,6 +17,7 @@ from skiplib import report
 from skiplib.config import ROOT
 from skiplib.errors import DataError, SkiplibError
 from skiplib.execute import execute
+from skiplib.footers import footer
 from skiplib.offline import loads
 
 TONE = "wave = 0.3 * np.sin(2 * np.pi * 440 * np.arange(16_000) / 16_000)"
@@ -136,8 +137,20 @@ def test_every_stored_notebook_says_its_question() -> None:
     assert len(found) > 6 and all(report.question(path).endswith("?") for path in found)
 
 
-def test_provenance_says_what_ran(tmp_path: Path) -> None:
+def test_a_footer_says_what_ran(tmp_path: Path) -> None:
     path = write(tmp_path / "n.ipynb")
-    assert report.provenance(path)["notebook"] == "n.ipynb"
-    report.render(path, tmp_path / "n.html", "n", report.provenance(path))
+    assert footer(path)["notebook"] == "n.ipynb"
+    report.render(path, tmp_path / "n.html", "n", footer(path))
     assert "<dd>n.ipynb</dd>" in (tmp_path / "n.html").read_text(encoding="utf-8")
+
+
+def test_footers_say_circumstances_and_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(tmp_path / "n.ipynb")
+    notebook = nbformat.read(path, as_version=4)
+    notebook.metadata["papermill"] = {"parameters": {"corpus": "digits", "scale": "smoke", "seed": 1}}
+    notebook.metadata["skiplib"] = {"commit": "abc-dirty", "packages": "123", "machine": "a box"}
+    nbformat.write(notebook, path)
+    monkeypatch.setattr("skiplib.footers.prepared_hash", lambda made: f"{made.corpus}-{made.scale}-and-more")
+    facts = footer(path)
+    assert facts["data"] == "digits-smoke" and '"seed": 1' in facts["parameters"]
+    assert facts["commit"] == "abc-dirty" and facts["machine"] == "a box"
