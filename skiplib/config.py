@@ -129,9 +129,15 @@ SCALES: dict[str, dict[str, Any]] = {
         "optim.steps": 3_600,
         "optim.joint": 0.46,
     },
-    "smoke": DEMO_WORLD
+    "smoke": DEMO_WORLD  # does all of it run? Narrower than demo: nothing is learned in twelve steps anyway
     | DEMO_MODEL
     | {
+        "code": 64,
+        "text_encoder.channels": 16,
+        "image_encoder.channels": (8, 16, 32),
+        "image_decoder.channels": (16, 16, 8),
+        "text_decoder.hidden": 64,
+        "speech_decoder.hidden": 96,
         "audio.griffin_lim_iterations": 10,  # untrained speech never stops
         "world.train_scenes": 64,
         "world.test_scenes": 8,
