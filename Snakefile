@@ -265,3 +265,7 @@ rule report:
             render(source, page, title, footer(source))
         entries = [(title, page, question(source)) for title, page, source in pages]
         index(entries, Path(output.index), f"The study: {CORPUS}, {SCALE}", footer(pages[-1][2]))
+        studies = sorted(path for path in Path("reports").glob("*-*/index.html") if "-smoke" not in path.parts[1])
+        index(
+            [(path.parts[1], path, "") for path in studies], Path("reports/index.html"), "All studies", {}
+        )
