@@ -24,7 +24,7 @@ class Intake(anywidget.AnyWidget):
     prompt = traitlets.Unicode().tag(sync=True)
     accept = traitlets.Unicode().tag(sync=True)
     records = traitlets.Bool(False).tag(sync=True)
-    content = traitlets.Bytes(b"").tag(sync=True, echo_update=False)
+    content = traitlets.CBytes(b"").tag(sync=True, echo_update=False)  # a memoryview comes
     name = traitlets.Unicode("").tag(sync=True)
     count = traitlets.Int(0).tag(sync=True)  # of the files that have come: the same one may come twice
     message = traitlets.Unicode("").tag(sync=True)
@@ -39,6 +39,6 @@ class Intake(anywidget.AnyWidget):
     def _taken(self, change: Any) -> None:
         self.message = ""  # the page hears of a change, so the same answer twice needs one between
         try:
-            self.message = self._take(io.BytesIO(bytes(self.content)), self.name)
+            self.message = self._take(io.BytesIO(self.content), self.name)
         except SkiplibError as error:
             self.message = str(error)

@@ -139,7 +139,7 @@ def test_a_slot_is_clicked_and_a_word_is_found(opened: Any) -> None:
     explorer = opened.locator(".memory-explorer")
     canvas = explorer.locator("canvas")
     size = canvas.bounding_box()
-    canvas.click(position={"x": size["width"] * 0.5, "y": 1})
+    canvas.click(position={"x": size["width"] * 64.5 / 128, "y": 1})
     title = explorer.get_by_role("heading")
     assert title.inner_text() == "Head 1, slot 65: who reads it most"
     assert explorer.locator("figure").count() == 12
