@@ -16,6 +16,7 @@ from browsing import CHROMIUM, WIDTHS, browser, fits, serious
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from skiplib.listening import QUESTIONS, key_of, page, read_ballots
+from skiplib.memory_explorer import MemoryExplorer
 from skiplib.report import audio_html, index, render
 from skiplib.transcripts import coloured
 from skiplib.widgets import Described
@@ -124,3 +125,30 @@ def test_a_report_plays_sorts_and_fits_without_a_network(context: Any, tmp_path:
             opened.set_viewport_size({"width": width, "height": 900})
             opened.emulate_media(color_scheme=scheme)
             assert fits(opened) and not serious(opened), scheme
+
+
+def test_the_memory_explorer_works_in_a_report(context: Any, tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    reads = {
+        name: random.dirichlet(np.full(16, 0.1), (6, 4)).astype(np.float32) for name in ("image", "speech")
+    }
+    captions = [f"a {'red' if i % 2 else 'blue'} circle, </script> <b>{i}</b>" for i in range(6)]
+    still = MemoryExplorer(reads, captions, np.zeros((6, 3, 8, 8), np.uint8)).still()
+    cells = [new_markdown_cell("# A page\n\n**Question: who reads it?**"), new_code_cell("show()")]
+    cells[1].outputs = [new_output("display_data", data={"text/html": still})]
+    nbformat.write(new_notebook(cells=cells), tmp_path / "one.ipynb")
+    render(tmp_path / "one.ipynb", tmp_path / "one.html", "One", {})
+    opened = context.new_page()
+    opened.goto((tmp_path / "one.html").as_uri())
+    opened.get_by_label("Head", exact=True).fill("3")
+    opened.get_by_label("Slot", exact=True).fill("7")
+    opened.get_by_label("Slot", exact=True).press("Enter")
+    title = opened.locator(".memory-explorer").get_by_role("heading")
+    assert title.inner_text() == "Head 3, slot 7: who reads it most"
+    most = int(reads["image"][:, 2, 6].argmax())
+    assert opened.locator("figcaption").first.inner_text().startswith(captions[most])
+    opened.get_by_label("Find a word's slots").fill("red")
+    assert opened.locator(".slots button").count() == 8
+    for width in WIDTHS:
+        opened.set_viewport_size({"width": width, "height": 900})
+        assert fits(opened) and not serious(opened)
