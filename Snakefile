@@ -262,9 +262,10 @@ rule report:
     run:
         pages = list(zip(TITLES.values(), map(Path, output), map(Path, input)))
         for title, page, source in pages:
-            render(source, page, title, footer(source))
+            foot = footer(source)
+            render(source, page, title, foot)
         entries = [(title, page, question(source)) for title, page, source in pages]
-        index(entries, Path(output.index), f"The study: {CORPUS}, {SCALE}", footer(pages[-1][2]))
+        index(entries, Path(output.index), f"The study: {CORPUS}, {SCALE}", foot)  # that of the tables
         studies = sorted(path for path in Path("reports").glob("*-*/index.html") if "-smoke" not in path.parts[1])
         index(
             [(path.parts[1], path, "") for path in studies], Path("reports/index.html"), "All studies", {}

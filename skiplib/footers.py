@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import nbformat
 
@@ -26,17 +25,15 @@ def footer(notebook_path: Path) -> dict[str, str]:
         "run at": str(papermill.get("start_time", "unknown"))[:19],
         "seconds": f"{papermill.get('duration') or 0:.0f}",
         **metadata.get("skiplib", {}),
-        "data": _data(parameters),
+        "data": _data(parameters.get("corpus", ""), parameters.get("scale", "demo")),
     }
     return {name: value for name, value in facts.items() if value}
 
 
-def _data(parameters: Mapping[str, Any]) -> str:
-    """The hash of the data of a run with these parameters; empty where they name none, or there are none."""
-    if "corpus" not in parameters:
-        return ""
-    names = {name: parameters[name] for name in ("scale", "corpus") if name in parameters}
+@lru_cache  # the files of a corpus are listed once, not for every page
+def _data(corpus: str, scale: str) -> str:
+    """The hash of the data of a run; empty where no corpus is named, or its data are not here."""
     try:
-        return prepared_hash(experiment(**names))[:12]
-    except SkiplibError:  # its files are not here
+        return prepared_hash(experiment(scale=scale, corpus=corpus))[:12] if corpus else ""
+    except SkiplibError:
         return ""
