@@ -46,6 +46,12 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
     Raises `CheckpointError` if the file is missing, truncated, a pickle, or of another version.
     """
+    tensors: dict[str, Tensor] = {}
+    return tensors, header(path, tensors)
+
+
+def header(path: Path, tensors: dict[str, Tensor] | None = None) -> dict[str, str]:
+    """The metadata of a checkpoint; with `tensors`, those are read into it. Raises as `read` does."""
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
@@ -53,13 +59,23 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
                 raise CheckpointError(
                     f"{path} has checkpoint version {metadata.get('format')}, not {FORMAT}: train it again"
                 )
-            return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118
+            if tensors is not None:
+                tensors |= {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            return metadata
     except FileNotFoundError as error:
         raise CheckpointError(f"there is no checkpoint at {path}: train one first (02_train)") from error
     except (SafetensorError, OSError) as error:
         raise CheckpointError(
             f"{path} is not a whole safetensors file ({error}); pickled weights are never opened"
         ) from error
+
+
+def experiment_of(path: Path) -> Experiment:
+    """The experiment of a checkpoint. Raises `CheckpointError` as `read` does, or if it is none of ours."""
+    try:
+        return Experiment.model_validate_json(header(path)["experiment"])
+    except (KeyError, ValidationError) as error:
+        raise CheckpointError(f"{path} names no experiment that there is: {error}") from error
 
 
 def load_model(path: Path) -> System:
@@ -77,6 +93,11 @@ def load_model(path: Path) -> System:
     return model.eval()
 
 
-def model_tensors(model: torch.nn.Module) -> dict[str, Tensor]:
-    """A model's weights under the names that `load_model` reads."""
-    return {f"model.{name}": t for name, t in model.state_dict().items()}
+def model_tensors(model: torch.nn.Module, halved: bool = False) -> dict[str, Tensor]:
+    """A model's weights under the names that `load_model` reads.
+
+    `halved`: parameters in half precision, for a finished model: half the file, and finer than the bfloat16
+    that training multiplies in. `load_model` builds single precision again.
+    """
+    own = {name for name, _ in model.named_parameters()} if halved else set()
+    return {f"model.{name}": t.half() if name in own else t for name, t in model.state_dict().items()}

@@ -164,7 +164,12 @@ ABLATIONS: dict[str, dict[str, Any]] = {
 # that the sum of the rates over a run is the same (DECISIONS.md 39).
 ONE_STAGE = {"optim.joint": 1.0, "optim.muon_rate": 3.2}
 BASELINES: dict[str, dict[str, Any]] = dict.fromkeys(("piecewise", "cyclegan", "separate"), ONE_STAGE)
-ALIGNED = {"alignment.kind": "both", "alignment.gap_noise": 1.0, "alignment.follow": True}
+ALIGNED = {
+    "alignment.kind": "both",
+    "alignment.gap_noise": 1.0,
+    "alignment.follow": True,
+    "alignment.text_stage": 0.2,
+}
 VARIANTS: dict[str, dict[str, Any]] = {
     "ours": {},
     "ours_aligned": ALIGNED,

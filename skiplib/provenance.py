@@ -12,6 +12,7 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+import torch
 from pydantic import BaseModel, ConfigDict
 
 from skiplib.config import ROOT
@@ -23,7 +24,11 @@ PACKAGES = (
 
 
 class Provenance(BaseModel):
-    """Where a record comes from; `peak_memory` is the process's, in MiB."""
+    """Where a record comes from; `peak_memory` is the process's, in MiB.
+
+    `machine`, `cores` and `device` are those that measured; `trained` names those that the weights are from,
+    as the checkpoint says.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -36,16 +41,23 @@ class Provenance(BaseModel):
     device: str
     wall_seconds: float
     train_seconds: float | None
+    trained: dict[str, str] = {}
     peak_memory: float
     command: str
 
 
 def provenance(
-    manifest: str, device: str, wall_seconds: float, command: str, train_seconds: float | None = None
+    manifest: str,
+    device: str,
+    wall_seconds: float,
+    command: str,
+    train_seconds: float | None = None,
+    trained: dict[str, str] | None = None,
 ) -> Provenance:
     """What can be known about the run so far: code, packages, machine, and the peak memory of this process.
 
-    `manifest` is the hash of the data, `command` the exact words that repeat the run.
+    `manifest` is the hash of the data, `command` the exact words that repeat the run, `trained` what the
+    checkpoint says of its origin.
     """
     found = commit()
     unit = 2**20 if sys.platform == "darwin" else 2**10  # of ru_maxrss in a MiB
@@ -59,6 +71,7 @@ def provenance(
         device=device,
         wall_seconds=round(wall_seconds, 1),
         train_seconds=None if train_seconds is None else round(train_seconds, 1),
+        trained=trained or {},
         peak_memory=round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit, 1),
         command=command,
     )
@@ -101,6 +114,11 @@ def _versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
+
+
+def device_name(device: torch.device) -> str:
+    """The name of a GPU, or of the processor."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else processor()
 
 
 def processor() -> str:

@@ -13,9 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from skiplib import config, records, training
+from skiplib import checkpoints, config, records, training
 from skiplib.config import Experiment
 from skiplib.digits import DigitJudge
 from skiplib.errors import SkiplibError
@@ -69,6 +67,7 @@ def run(
     result = evaluate(model, prepared, judge or judge_for(experiment, prepared, progress=True))
     result.scores["train_seconds"] = seconds
     checkpoint = folder_of(experiment, overlay) / training.FINAL
+    origin = checkpoints.header(checkpoint)
     e = experiment
     words = f"papermill run_ablation.ipynb {e.variant}.ipynb"
     for name in ("variant", "scale", "corpus", "seed"):
@@ -80,10 +79,11 @@ def run(
         result.scores,
         provenance(
             manifest=prepared.digest,
-            device="cuda" if torch.cuda.is_available() else "cpu",
+            device=model.device.type,
             wall_seconds=time.monotonic() - began,
             command=words,
             train_seconds=seconds,
+            trained={name: origin[name] for name in training.ORIGIN if name in origin},
         ),
         overlay,
         {"checkpoint": digest(checkpoint)},

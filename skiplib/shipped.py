@@ -11,7 +11,6 @@ from pathlib import Path
 import pandas as pd
 
 from skiplib import checkpoints, config, training
-from skiplib.config import Experiment
 from skiplib.errors import CheckpointError, SkiplibError
 from skiplib.files import digest, whole
 from skiplib.model import SkipNet
@@ -45,8 +44,7 @@ def locate(name: str) -> Path:
 def about(name: str) -> pd.Series:
     """What a checkpoint is, and what its record says it can do; a checkpoint elsewhere has no record."""
     path = locate(name)
-    _, metadata = checkpoints.read(path)
-    experiment = Experiment.model_validate_json(metadata["experiment"])
+    experiment = checkpoints.experiment_of(path)
     told = {key: getattr(experiment, key) for key in ("variant", "corpus", "scale", "seed")}
     records = (path.with_suffix(".json"), config.RUNS_DIR / "records" / f"{name}.json")
     for record in (read_record(place) for place in records if place.is_file()):
@@ -56,24 +54,21 @@ def about(name: str) -> pd.Series:
 
 
 def ship(run: str) -> Path:
-    """Write a run's weights in half precision, and its record, to where they ship from.
+    """Copy a run's checkpoint and its record to where they ship from.
 
-    Half precision halves the file; the model is built in single precision again when it is loaded.
-    Raises `CheckpointError` if the file would be over 20 MB, or the record is of another checkpoint.
+    Raises `CheckpointError` if the file is over 20 MB, or the record is of another checkpoint.
     """
     source = config.RUNS_DIR / run / training.FINAL
     record_path = config.RUNS_DIR / "records" / f"{run}.json"
     record = read_record(record_path)
     if record.artefacts.get("checkpoint") != digest(source):
         raise CheckpointError(f"{record_path} is the record of another checkpoint than {source}")
-    tensors, metadata = checkpoints.read(source)
-    experiment = Experiment.model_validate_json(metadata["experiment"])
-    halves = {name: t.half() if t.is_floating_point() else t for name, t in tensors.items()}
-    size = sum(t.numel() * t.element_size() for t in halves.values())
+    size = source.stat().st_size
     if size > LIMIT:
         raise CheckpointError(f"{run} would ship with {size / 1e6:.1f} MB; the most is {LIMIT / 1e6:.0f} MB")
-    path = FOLDER / f"{experiment.variant}.safetensors"
-    checkpoints.save(path, halves, experiment, code=metadata["code"])
+    path = FOLDER / f"{record.system}.safetensors"
+    with whole(path) as partial:
+        partial.write_bytes(source.read_bytes())
     with whole(path.with_suffix(".json")) as partial:
         partial.write_bytes(record_path.read_bytes())
     return path

@@ -25,6 +25,7 @@ from skiplib.logbook import Logbook
 from skiplib.objective import BatchA, BatchB
 from skiplib.optimisers import learning_rate, make_optimisers, precision, set_rates
 from skiplib.prepare import Prepared
+from skiplib.provenance import device_name
 from skiplib.stages import Stage, learning, stages
 from skiplib.systems import System, build, step_loss
 from skiplib.team import local_rank, team
@@ -33,6 +34,7 @@ log = logging.getLogger(__name__)
 CHECKPOINT_SECONDS = 60.0
 LOG_STEPS = 20
 SAMPLES, FEWEST, MOST = 5, 200, 10_000  # samples of a run, but not closer or further apart in steps
+ORIGIN = ("machine", "torch", "precision")  # what a checkpoint says of where its weights come from
 FINAL, RESUME, DIVERGED = "model.safetensors", "resume.safetensors", "diverged.safetensors"
 
 
@@ -77,6 +79,7 @@ def train(
     optimisers = make_optimisers(model, experiment)
     step_module, *wrapped = fabric.setup(Step(model), *optimisers)
     start, seconds = _resume(folder, experiment, model, optimisers)
+    where = dict(zip(ORIGIN, (device_name(fabric.device), torch.__version__, precision(optim)), strict=True))
     batches = Batches(prepared, experiment)
     steps, plan = optim.steps, stages(experiment)
     logbook = Logbook(folder, start) if processes.leads else None
@@ -85,10 +88,11 @@ def train(
     parts = [list(part.parameters()) for part in model.children()]
 
     def save(path: Path, step: int, resumable: bool) -> None:
-        tensors = checkpoints.model_tensors(model)
+        tensors = checkpoints.model_tensors(model, halved=not resumable)
         if resumable:
             tensors |= _optimiser_tensors(optimisers)
-        checkpoints.save(path, tensors, experiment, step=step, seconds=seconds + time.monotonic() - begun)
+        spent = seconds + time.monotonic() - begun
+        checkpoints.save(path, tensors, experiment, step=step, seconds=spent, **where)
 
     def gradients(step: int, stage: Stage) -> tuple[Tensor, dict[str, float]]:
         """Those of a step, and the loss of its last batch."""
@@ -140,8 +144,11 @@ def train(
         save(folder / FINAL, steps, resumable=False)
         logbook.close()
         (folder / RESUME).unlink(missing_ok=True)
+    seconds += time.monotonic() - begun
     processes.wait()
-    return model.eval().requires_grad_(True), seconds + time.monotonic() - begun
+    if not processes.leads:
+        return model.eval().requires_grad_(True), seconds
+    return checkpoints.load_model(folder / FINAL), seconds  # what is measured is what is kept
 
 
 def _watched(start: int, plan: dict[Stage, range], title: str) -> Iterator[tuple[int, Stage, tqdm]]:
@@ -161,6 +168,9 @@ def _rest(model: System, learns: Sequence[str], still: bool) -> None:
     model.eval().requires_grad_(False)
     for name in learns:
         model.get_submodule(name).train(not still).requires_grad_(True)
+    for part in model.modules():
+        if isinstance(part, nn.RNNBase):  # no dropout in them, and cuDNN passes no gradient back otherwise
+            part.train()
 
 
 def _seed(seed: int, place: int) -> int:

@@ -22,6 +22,11 @@ class Interrupted(Exception):
     pass
 
 
+def kept(weight: torch.Tensor) -> torch.Tensor:
+    """A weight as a finished run keeps it."""
+    return weight.detach().half().float()
+
+
 def test_training_learns_and_is_not_done_twice(prepared, folder, monkeypatch):
     tiny = experiment("ours_aligned", "smoke", overlay={"optim.steps": 30})
     monkeypatch.setattr(training, "LOG_STEPS", 1)
@@ -61,7 +66,7 @@ def test_an_interrupted_run_ends_as_if_it_had_not_been(stage, good, prepared, tm
     # the step that was cut is done again, those before it are not
     assert len(calls) == 1 + {"objective": joint, "finishing": tiny.optim.steps - joint}[stage]
     for (name, a), b in zip(whole.state_dict().items(), resumed.state_dict().values(), strict=True):
-        assert torch.allclose(a.float(), b.float(), atol=1e-5), name
+        assert torch.allclose(a.float(), b.float(), rtol=1e-3, atol=1e-5), name
     steps = [json.loads(line)["step"] for line in (tmp_path / "cut" / LOG).read_text().splitlines()]
     assert steps == sorted(set(steps))
 
@@ -75,7 +80,7 @@ def test_the_bottleneck_rests_while_the_last_parts_go_on(variant, prepared, tmp_
     seen = {}
 
     def stop(*given):
-        seen.update({name: p.clone() for name, p in given[0].named_parameters()})
+        seen.update({name: kept(p) for name, p in given[0].named_parameters()})
         seen.update({name: b.clone() for name, b in given[0].named_buffers()})
         raise Interrupted
 
@@ -99,7 +104,9 @@ def test_the_speech_chain_moves_the_speech_decoder_alone(prepared, folder, monke
     seen, real = {}, systems.finishing
 
     def watch(model, a, b, chained):
-        seen.update({name: p.clone() for name, p in model.state_dict().items()} if chained else {})
+        if chained:
+            seen.update({name: b.clone() for name, b in model.named_buffers()})
+            seen.update({name: kept(p) for name, p in model.named_parameters()})
         return real(model, a, b, chained)
 
     monkeypatch.setattr(systems, "finishing", watch)
@@ -123,6 +130,8 @@ def test_the_text_stage_moves_what_text_passes_through_and_no_norm(prepared, fol
 
         def watch(model, *given, real=real):
             seen.append({name: value.clone() for name, value in model.state_dict().items()})
+            # at rest or not: cuDNN passes gradients back through a recurrent net in training mode alone
+            assert all(part.training for part in model.modules() if isinstance(part, torch.nn.RNNBase))
             return real(model, *given)
 
         monkeypatch.setattr(systems, name, watch)
