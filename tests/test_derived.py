@@ -49,3 +49,11 @@ def test_different_words_are_counted_once_and_babble_apart() -> None:
     assert metrics["i2s_unique_words"].value == 4
     assert metrics["i2s_unique_caption_words"].value == 3
     assert "i2s_i2t_wer" not in metrics
+
+
+def test_the_bar_for_two_cores_is_not_held_against_a_gpu() -> None:
+    here = record(train_seconds=9.0)
+    for machine, name in ((here.provenance.machine, "train_seconds"), ("H100", "train_seconds_elsewhere")):
+        source = here.provenance.model_copy(update={"trained": {"machine": machine}})
+        found = derived(here.model_copy(update={"provenance": source})).metrics
+        assert list(found) == [name] and found[name].value == 9
