@@ -1,4 +1,5 @@
-"""What the panels of 00_explore are made of: controls with a button, and the choice of an image.
+"""What the panels of 00_explore are made of: controls with a button, and the choice of an image
+or a recording.
 
 JupyterLab shows the controls; a rendered notebook, that has no kernel to ask, shows what they said last.
 """
@@ -15,10 +16,10 @@ import numpy as np
 from jaxtyping import UInt8
 
 from skiplib.errors import SkiplibError
-from skiplib.explore import Desk
+from skiplib.explore import Desk, mel_of
 from skiplib.inputs import image_array
 from skiplib.intake import Intake
-from skiplib.media import picture
+from skiplib.media import picture, recording
 from skiplib.widgets import picture_html
 
 WIDE = {"description_width": "initial"}
@@ -52,18 +53,32 @@ class Panel:
         return self.box._repr_mimebundle_() | {"text/html": self.page.value}
 
 
-class ImageChoice:
-    """A test image by its number, or one of the user's own."""
+class Choice:
+    """An item of the test set by its number, or one of the user's own, until the slider moves again."""
 
-    def __init__(self, desk: Desk, label: str = "Test image", row: int = 0) -> None:
-        self.desk, self.own = desk, None
+    def __init__(self, desk: Desk, label: str, row: int, drop: Intake) -> None:
+        self.desk, self.drop, self.own = desk, drop, None
         self.slider = ipywidgets.IntSlider(
             value=row % len(desk.examples), max=len(desk.examples) - 1, description=label, style=WIDE
         )
-        self.drop = Intake("Or drop an image here:", "image/*", self._take)
+        self.slider.observe(lambda _: self._choose(), names="value")
+
+    @property
+    def captions(self) -> list[str]:
+        """Of a test item; of the user's own there are none."""
+        return self.desk.examples.captions[self.slider.value] if self.own is None else []
+
+    def _choose(self) -> None:
+        self.own, self.drop.message = None, ""
+
+
+class ImageChoice(Choice):
+    """A test image, or one of the user's own."""
+
+    def __init__(self, desk: Desk, label: str = "Test image", row: int = 0) -> None:
+        super().__init__(desk, label, row, Intake("Or drop an image here:", "image/*", self._take))
         self.preview = ipywidgets.HTML()
         self.box = ipywidgets.HBox([self.preview, ipywidgets.VBox([self.slider, self.drop])])
-        self.slider.observe(lambda _: self._choose(), names="value")
         self._choose()
 
     @property
@@ -71,13 +86,8 @@ class ImageChoice:
         """What the model is shown."""
         return self.desk.examples.images[self.slider.value] if self.own is None else self.own
 
-    @property
-    def captions(self) -> list[str]:
-        """Of a test image; of the user's own there are none."""
-        return self.desk.examples.captions[self.slider.value] if self.own is None else []
-
     def _choose(self) -> None:
-        self.own, self.drop.message = None, ""
+        super()._choose()
         self._draw(f"test image {self.slider.value}: {self.captions[0]}")
 
     def _take(self, content: BytesIO, name: str) -> str:
@@ -88,3 +98,23 @@ class ImageChoice:
 
     def _draw(self, label: str) -> None:
         self.preview.value = f"{picture_html(self.image, label, 96)}<br><small>{escape(label)}</small>"
+
+
+class RecordingChoice(Choice):
+    """The voice on the first caption of a test image, or a recording of the user's own."""
+
+    def __init__(self, desk: Desk) -> None:
+        drop = Intake("Or drop a recording here:", "audio/*", self._take, records=True)
+        super().__init__(desk, "The voice on the caption of test image", 0, drop)
+        self.box = ipywidgets.VBox([self.slider, self.drop])
+
+    @property
+    def mel(self) -> Any:
+        """What the model hears, [time, mels]."""
+        return self.desk.examples.mels[self.slider.value] if self.own is None else self.own
+
+    def _take(self, content: BytesIO, name: str) -> str:
+        audio = self.desk.experiment.audio
+        self.own = mel_of(*recording(content, name), self.desk.experiment)
+        seconds = len(self.own) * audio.hop / audio.rate
+        return f"{name}, {seconds:.1f} s; move the slider to go back to the voice."

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 from html import escape
-from io import BytesIO
 from typing import Any
 
 import ipywidgets
@@ -19,10 +18,8 @@ from skiplib import explore, figures, shipped
 from skiplib.bottleneck import MemoryFusion
 from skiplib.checkpoints import load_model
 from skiplib.cleaning import clean
-from skiplib.controls import WIDE, ImageChoice, Panel
+from skiplib.controls import WIDE, ImageChoice, Panel, RecordingChoice
 from skiplib.explore import Desk
-from skiplib.intake import Intake
-from skiplib.media import recording
 from skiplib.memory_explorer import MemoryExplorer
 from skiplib.model import Code
 from skiplib.report import audio_html
@@ -88,37 +85,19 @@ def text_panel(desk: Desk) -> Panel:
 
 def speech_panel(desk: Desk) -> Panel:
     """A recording written down, and the image it paints."""
-    given: dict[str, Tensor] = {}
-    slider = ipywidgets.IntSlider(
-        max=len(desk.examples) - 1, description="The voice on the caption of test image", style=WIDE
-    )
-
-    def take(content: BytesIO, name: str) -> str:
-        given["own"] = explore.mel_of(*recording(content, name), desk.experiment)
-        seconds = len(given["own"]) * desk.experiment.audio.hop / desk.experiment.audio.rate
-        return f"{name}, {seconds:.1f} s; move the slider to go back to the voice."
-
-    drop = Intake("Or drop a recording here:", "audio/*", take, records=True)
-
-    def back(_: Any) -> None:
-        given.clear()
-        drop.message = ""
+    choice = RecordingChoice(desk)
 
     def answer() -> str:
-        mel = given.get("own", desk.examples.mels[slider.value])
-        code = desk.model.encode([mel], "speech")
+        code = desk.model.encode([choice.mel], "speech")
         (text,) = desk.model.decode(code, "text")
         (image,) = desk.model.decode(code, "image")
-        own = "own" in given
-        said = spoken(desk, [mel], "the recording", [] if own else [desk.examples.captions[slider.value][0]])
-        return (
-            said[0]
-            + line("written by the model", text)
-            + picture_html(image.cpu().numpy(), f"the image painted from the recording, written as: {text}")
+        (said,) = spoken(desk, [choice.mel], "the recording", choice.captions[:1])
+        painted = picture_html(
+            image.cpu().numpy(), f"the image painted from the recording, written as: {text}"
         )
+        return said + line("written by the model", text) + painted
 
-    slider.observe(back, names="value")
-    return Panel([slider, drop], "Write and paint", answer)
+    return Panel([choice.box], "Write and paint", answer)
 
 
 def compare_panel(desk: Desk) -> Panel:

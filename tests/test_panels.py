@@ -62,7 +62,7 @@ def test_an_image_of_ones_own_takes_the_place_of_the_test_image(desk: Desk) -> N
 
 def test_a_recording_of_ones_own_is_written_down(desk: Desk) -> None:
     panel = panels.speech_panel(desk)
-    slider, drop = panel.box.children[:2]
+    slider, drop = panel.box.children[0].children
     assert "cannot be read" in send(drop, b"words", "words.mp3")
     buffer = io.BytesIO()
     soundfile.write(buffer, np.sin(np.arange(22_050) / 9), 22_050, format="WAV")
