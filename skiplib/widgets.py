@@ -92,7 +92,7 @@ def picture_data(image: UInt8[np.ndarray, "3 height width"]) -> str:
     """A picture as a `data:` address."""
     buffer = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(image.transpose(1, 2, 0))).save(buffer, "PNG")
-    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
+    return _address(buffer)
 
 
 def picture_html(image: UInt8[np.ndarray, "3 height width"], label: str, width: int = 128) -> str:
@@ -107,8 +107,11 @@ def figure_html(figure: Figure, label: str) -> str:
     """A figure as an `<img>` that carries its own pixels."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
-    data = base64.b64encode(buffer.getvalue()).decode("ascii")
-    return f'<img style="max-width:100%" alt="{escape(label)}" src="data:image/png;base64,{data}">'
+    return f'<img style="max-width:100%" alt="{escape(label)}" src="{_address(buffer)}">'
+
+
+def _address(png: io.BytesIO) -> str:
+    return f"data:image/png;base64,{base64.b64encode(png.getvalue()).decode('ascii')}"
 
 
 def card(item: Described, rate: int, zero_shot: Collection[str] = ()) -> str:
