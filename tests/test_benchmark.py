@@ -20,5 +20,5 @@ def test_training_is_measured_stage_by_stage(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(benchmark, "ROOT", tmp_path)
     benchmark.main(["train", "smoke"])
     table = pd.read_csv(tmp_path / "reports" / "benchmark-train.csv")
-    assert table["stage"].tolist() == ["joint", "apart"] and (table["samples a second"] > 0).all()
+    assert table["stage"].tolist() == ["joint", "text", "apart"] and (table["samples a second"] > 0).all()
     assert "mel frames a second" in capsys.readouterr().out
