@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 from pydantic import ValidationError
@@ -46,12 +48,19 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
     Raises `CheckpointError` if the file is missing, truncated, a pickle, or of another version.
     """
-    tensors: dict[str, Tensor] = {}
-    return tensors, header(path, tensors)
+    with _opened(path) as (file, metadata):
+        return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118
 
 
-def header(path: Path, tensors: dict[str, Tensor] | None = None) -> dict[str, str]:
-    """The metadata of a checkpoint; with `tensors`, those are read into it. Raises as `read` does."""
+def header(path: Path) -> dict[str, str]:
+    """The metadata of a checkpoint, and no tensor. Raises `CheckpointError` as `read` does."""
+    with _opened(path) as (_, metadata):
+        return metadata
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[Any, dict[str, str]]]:
+    """The open file and its metadata; what goes wrong with it is a `CheckpointError`."""
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
@@ -59,9 +68,7 @@ def header(path: Path, tensors: dict[str, Tensor] | None = None) -> dict[str, st
                 raise CheckpointError(
                     f"{path} has checkpoint version {metadata.get('format')}, not {FORMAT}: train it again"
                 )
-            if tensors is not None:
-                tensors |= {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            return metadata
+            yield file, metadata
     except FileNotFoundError as error:
         raise CheckpointError(f"there is no checkpoint at {path}: train one first (02_train)") from error
     except (SafetensorError, OSError) as error:
