@@ -1,12 +1,11 @@
 """What a person looks at: scenes, spectrograms, training curves, the memory, results with intervals.
 
-Every function answers with a figure that is tied to no window: the last line of a cell shows it.
-`style()` comes once, before the first of them.
+Every function answers with a figure that is tied to no window and says below what it shows, of how many:
+the last line of a cell shows it. `style()` comes once, before the first of them.
 """
 
 from __future__ import annotations
 
-import math
 import textwrap
 from collections.abc import Mapping, Sequence
 
@@ -15,10 +14,9 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from jaxtyping import Float, UInt8
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from torch import Tensor
 
+from skiplib.canvas import CaptionedFigure, counts, grid, intervals_of
 from skiplib.config import Audio
 
 HEAT = "viridis"  # reads alike in grey and for every kind of colour vision
@@ -43,13 +41,14 @@ def style() -> None:
 
 def scenes(
     images: UInt8[np.ndarray, "n 3 h w"], titles: Sequence[str], columns: int = 4, title: str = ""
-) -> Figure:
+) -> CaptionedFigure:
     """Pictures in a grid, each under its text."""
-    figure, axes = _grid(len(images), columns, 2.9, 3.1, title)
+    figure, axes = grid(len(images), columns, 2.9, 3.1, title)
     for ax, image, text in zip(axes, images, titles, strict=True):
         ax.imshow(image.transpose(1, 2, 0), interpolation="nearest")
         ax.set_title(textwrap.fill(text, 30), fontsize="small")
         ax.set_axis_off()
+    figure.describe(f"{len(images)} images of {images.shape[-1]} pixels, each under its text.")
     return figure
 
 
@@ -59,10 +58,10 @@ def spectrograms(
     audio: Audio,
     columns: int = 2,
     title: str = "",
-) -> Figure:
+) -> CaptionedFigure:
     """Mel-spectrograms [time, mel], as `audio.to_mel` scales them, in dB over seconds and Hz."""
-    figure, axes = _grid(len(mels), columns, 5.2, 2.3, title)
-    seconds = max(map(len, mels)) * audio.hop / audio.rate
+    figure, axes = grid(len(mels), columns, 5.2, 2.3, title)
+    seconds, hop = max(map(len, mels)) * audio.hop / audio.rate, 1_000 * audio.hop / audio.rate
     loudest = (max(float(np.max(mel)) for mel in map(np.asarray, mels)) - 1) * audio.range_db
     for i, (ax, mel, text) in enumerate(zip(axes, mels, titles, strict=True)):
         decibel = (np.asarray(mel, dtype=np.float32).T - 1) * audio.range_db + audio.reference_db
@@ -84,12 +83,15 @@ def spectrograms(
         ax.set_title(textwrap.fill(text, 60), fontsize="small")
         ax.grid(False)
     figure.colorbar(mesh, ax=axes, format="%+.0f", label="level (dB)", shrink=0.8)
+    figure.describe(f"{len(mels)} mel-spectrograms of {audio.mels} bands, a frame every {hop:g} ms.")
     return figure
 
 
-def histograms(values: Mapping[str, Mapping[str, Sequence[int] | np.ndarray]], title: str = "") -> Figure:
+def histograms(
+    values: Mapping[str, Mapping[str, Sequence[int] | np.ndarray]], title: str = ""
+) -> CaptionedFigure:
     """A panel for each unit ("words"), in it the share of items of each set at each length."""
-    figure, axes = _grid(len(values), len(values), 4.6, 3.2, title)
+    figure, axes = grid(len(values), len(values), 4.6, 3.2, title)
     for ax, (unit, sets) in zip(axes, values.items(), strict=True):
         rows = [(name, float(value)) for name, column in sets.items() for value in column]
         frame = pd.DataFrame(rows, columns=["set", unit])
@@ -98,14 +100,16 @@ def histograms(values: Mapping[str, Mapping[str, Sequence[int] | np.ndarray]], t
             discrete=bool((frame[unit] % 1 == 0).all() and frame[unit].max() < 40),
         )  # fmt: skip
         ax.set(ylabel="items of the set (%)")
+    sizes = "; ".join(f"{unit}: {counts(sets)}" for unit, sets in values.items())
+    figure.describe(f"Share of the items of each set at each length; n of {sizes}.")
     return figure
 
 
 def training_curves(
     log: pd.DataFrame, columns: Sequence[str], chance: Mapping[str, float] | None = None, title: str = ""
-) -> Figure:
+) -> CaptionedFigure:
     """Columns of a training log over steps, as logged and smoothed; `chance` draws a dashed line."""
-    figure, axes = _grid(len(columns), 3 if len(columns) < 7 else 4, 3.6, 2.5, title)
+    figure, axes = grid(len(columns), 3 if len(columns) < 7 else 4, 3.6, 2.5, title)
     for ax, name in zip(axes, columns, strict=True):
         drawn = log.dropna(subset=[name])
         smooth = drawn[name].rolling(1 + len(log) // SMOOTHING, min_periods=1, center=True).median()
@@ -118,16 +122,19 @@ def training_curves(
         if name not in LABELS and low > 0 and high > 20 * low:
             ax.set_yscale("log")
         ax.set(title=name.replace("_", " "), xlabel="step", ylabel=LABELS.get(name, "loss"))
+    figure.describe(f"One run, {len(log)} rows of its log: grey as logged, blue a running median.")
     return figure
 
 
-def attention_maps(reads: Mapping[str, Float[np.ndarray, "_ heads slots"]], title: str = "") -> Figure:
+def attention_maps(
+    reads: Mapping[str, Float[np.ndarray, "_ heads slots"]], title: str = ""
+) -> CaptionedFigure:
     """A heat map for each head: the mean share of a read that each source gives each slot.
 
     Slots stand in the order of their share over all sources, each head for itself.
     """
     mean = np.stack([read.mean(axis=0) for read in reads.values()])  # [sources, heads, slots]
-    figure, axes = _grid(mean.shape[1], 1, 11.0, 0.5 + 0.32 * len(reads), title)
+    figure, axes = grid(mean.shape[1], 1, 11.0, 0.5 + 0.32 * len(reads), title)
     for head, ax in enumerate(axes):
         rows = mean[:, head]
         rows = rows[:, np.argsort(-rows.mean(axis=0), kind="stable")]
@@ -138,12 +145,15 @@ def attention_maps(reads: Mapping[str, Float[np.ndarray, "_ heads slots"]], titl
         ax.set(title=f"head {head + 1}", xlabel="")
         ax.tick_params(axis="both", rotation=0)
     axes[-1].set_xlabel("memory slot, the most read first")
+    figure.describe(f"Mean share of a read; n of items: {counts(reads)}.")
     return figure
 
 
-def heat_maps(panels: Mapping[str, pd.DataFrame], unit: str, title: str = "") -> Figure:
-    """Tables of numbers side by side in one scale; each panel's name is "rows / columns: text"."""
-    figure, axes = _grid(len(panels), len(panels), 5.4, 4.6, title)
+def heat_maps(
+    panels: Mapping[str, pd.DataFrame], unit: str, title: str = "", caption: str = ""
+) -> CaptionedFigure:
+    """Tables of numbers side by side in one scale; `caption` says what a number is of."""
+    figure, axes = grid(len(panels), len(panels), 5.4, 4.6, title)
     low = min(frame.to_numpy().min() for frame in panels.values())
     high = max(frame.to_numpy().max() for frame in panels.values())
     for i, (ax, (name, frame)) in enumerate(zip(axes, panels.items(), strict=True)):
@@ -155,17 +165,18 @@ def heat_maps(panels: Mapping[str, pd.DataFrame], unit: str, title: str = "") ->
         ax.set_title(name)
         ax.set(xlabel=frame.columns.name or "", ylabel=frame.index.name or "")
         ax.set_xticklabels(ax.get_xticklabels(), rotation=40, ha="right")
+    figure.describe(caption)
     return figure
 
 
 def projections(
     codes: Mapping[str, Mapping[str, Float[np.ndarray, "_ d"]]], linked: Sequence[str] = (), title: str = ""
-) -> Figure:
+) -> CaptionedFigure:
     """A panel for each stage ("z"), in it the codes of all sources on their first two principal axes.
 
     The sources in `linked` hold the same items in the same order: a thin line joins each of the first 12.
     """
-    figure, axes = _grid(len(codes), len(codes), 4.6, 4.4, title)
+    figure, axes = grid(len(codes), len(codes), 4.6, 4.4, title)
     for ax, (stage, sources) in zip(axes, codes.items(), strict=True):
         points, share = _principal_axes(np.concatenate(list(sources.values())))
         names = np.repeat(list(sources), [len(rows) for rows in sources.values()])
@@ -178,20 +189,23 @@ def projections(
         ax.set(title=stage, xlabel=f"axis 1 ({share[0]:.0%} of variance)", ylabel=f"axis 2 ({share[1]:.0%})")
         ax.set(xticks=[], yticks=[])
     axes[-1].legend(loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False)
+    lines = f"; a line joins what one item is as {', '.join(linked)}" if linked else ""
+    figure.describe(f"Each point is an item on two principal axes; n: {counts(sources)}{lines}.")
     return figure
 
 
 def intervals(
     frame: pd.DataFrame, by: str, panel: str, marks: Mapping[str, float] | None = None, title: str = ""
-) -> Figure:
+) -> CaptionedFigure:
     """Means with their intervals, a panel for each value of `panel`, a row for each value of `by`.
 
-    `frame` has the columns mean, low and high; `marks` draws a dashed line, the bar, in a panel.
+    `frame` has the columns mean, low, high and n, and seeds where there are several; `marks` draws a dashed
+    line, the bar, in a panel.
     """
     names, panels = list(dict.fromkeys(frame[by])), list(dict.fromkeys(frame[panel]))
     columns = min(3, len(panels))
     width = 8.0 if columns == 1 else 12 / columns
-    figure, axes = _grid(len(panels), columns, width, 1 + 0.34 * len(names), title)
+    figure, axes = grid(len(panels), columns, width, 1 + 0.34 * len(names), title)
     marked = None
     for i, (ax, name) in enumerate(zip(axes, panels, strict=True)):
         rows = frame[frame[panel] == name].set_index(by).reindex(names)
@@ -204,17 +218,18 @@ def intervals(
         if i % columns:
             ax.set_yticklabels([])
     if marked:
-        figure.legend(handles=[marked], loc="outside lower right", frameon=False)
+        figure.legend(handles=[marked], loc="outside upper right", frameon=False)
+    figure.describe(intervals_of(frame))
     return figure
 
 
-def sweep(frame: pd.DataFrame, switch: str, title: str = "") -> Figure:
+def sweep(frame: pd.DataFrame, switch: str, title: str = "") -> CaptionedFigure:
     """Means with their intervals over the values of `switch`, a panel a metric, a line a system.
 
     `frame` is one of `sweeps.points`; values that nothing ran at are left out.
     """
     values, metrics = list(dict.fromkeys(frame[switch])), list(dict.fromkeys(frame["metric"]))
-    figure, axes = _grid(len(metrics), 3, 4.0, 2.8, title)
+    figure, axes = grid(len(metrics), 3, 4.0, 2.8, title)
     systems = list(dict.fromkeys(frame["system"]))
     for ax, metric in zip(axes, metrics, strict=True):
         for i, system in enumerate(systems):
@@ -226,6 +241,7 @@ def sweep(frame: pd.DataFrame, switch: str, title: str = "") -> Figure:
         ax.set_xticks(range(len(values)), [str(value) for value in values])
     if len(systems) > 1:
         axes[-1].legend(fontsize="small")
+    figure.describe(intervals_of(frame[frame["seeds"] > 0]))
     return figure
 
 
@@ -236,16 +252,3 @@ def _principal_axes(
     centred = rows.astype(np.float64) - rows.mean(axis=0, dtype=np.float64)
     _, strength, directions = np.linalg.svd(centred, full_matrices=False)
     return centred @ directions[:2].T, strength[:2] ** 2 / (strength**2).sum()
-
-
-def _grid(n: int, columns: int, width: float, height: float, title: str) -> tuple[Figure, list[Axes]]:
-    """A figure with `n` axes in rows of `columns`, each of that size in inches."""
-    columns = max(1, min(columns, n))
-    rows = math.ceil(n / columns)
-    figure = Figure(figsize=(width * columns, height * rows + 0.4 * bool(title)), layout="constrained")
-    axes = list(np.atleast_1d(figure.subplots(rows, columns)).flat)
-    for ax in axes[n:]:
-        ax.remove()
-    if title:
-        figure.suptitle(title)
-    return figure, axes[:n]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import json
+import shlex
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import nbformat
 
@@ -20,14 +22,21 @@ def footer(notebook_path: Path) -> dict[str, str]:
     papermill = metadata.get("papermill", {})
     parameters = dict(papermill.get("parameters", {}))
     facts = {
-        "notebook": notebook_path.name,
-        "parameters": json.dumps(parameters),
+        "made by": _command(papermill.get("input_path") or notebook_path.name, parameters),
         "run at": str(papermill.get("start_time", "unknown"))[:19],
         "seconds": f"{papermill.get('duration') or 0:.0f}",
         **metadata.get("skiplib", {}),
         "data": _data(parameters.get("corpus", ""), parameters.get("scale", "demo")),
     }
     return {name: value for name, value in facts.items() if value}
+
+
+def _command(notebook: str, parameters: Mapping[str, Any]) -> str:
+    """What makes the page's notebook again, with every figure and table in it."""
+    name = Path(notebook).name
+    words = [f"papermill {name} {Path(name).stem}.out.ipynb"]
+    words += [f"-p {key} {shlex.quote(str(value))}" for key, value in parameters.items()]
+    return " ".join(words)
 
 
 @lru_cache  # the files of a corpus are listed once, not for every page

@@ -59,7 +59,7 @@ def image_panel(desk: Desk) -> Panel:
         (text,) = desk.model.decode(code, "text")
         (said,) = spoken(desk, [mel], "what the model says of the image", choice.captions)
         mels = figures.spectrograms([mel.cpu()], ["what was said"], desk.experiment.audio, columns=1)
-        return said + line("written", text) + figure_html(mels, "mel spectrogram") + _read_html(desk, code)
+        return said + line("written", text) + figure_html(mels) + _read_html(desk, code)
 
     return Panel([choice.box], "Speak", answer)
 
@@ -190,4 +190,4 @@ def _read_html(desk: Desk, code: Code) -> str:
     if not isinstance(desk.model.memory, MemoryFusion):
         return ""
     reads = {"read": explore.attention(desk.model, code).cpu().numpy()}
-    return figure_html(figures.attention_maps(reads), "how strongly each head reads each slot of the memory")
+    return figure_html(figures.attention_maps(reads, title="How strongly each head reads each slot"))

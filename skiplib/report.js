@@ -1,9 +1,23 @@
 "use strict";
+const NUMBER = /^([<>=\s]*[-+]?[\d.]|missing$|nan$|-$|$)/i;
 // Tables of numbers sort by a click on a column's head; those with merged cells or players stay as they are.
 for (const table of document.querySelectorAll("table")) {
-  const head = table.tHead && table.tHead.rows[table.tHead.rows.length - 1], body = table.tBodies[0];
-  if (!head || !body || body.rows.length < 2 || table.tHead.rows.length > 1) continue;
-  if (table.querySelector("[rowspan]:not([rowspan='1']), [colspan]:not([colspan='1']), audio")) continue;
+  const head = table.tHead && table.tHead.rows[0], body = table.tBodies[0];
+  if (!head || !body) continue;
+  // pandas names an index in a row of its own: the name moves into the empty cell above it
+  const names = table.tHead.rows[1];
+  if (names && [...names.cells].every((cell, i) => !cell.textContent || !head.cells[i]?.textContent)) {
+    [...names.cells].forEach((cell, i) => cell.textContent && head.cells[i].append(cell.textContent));
+    names.remove();
+  }
+  if (table.tHead.rows.length > 1) continue;
+  if (table.querySelector("[rowspan]:not([rowspan='1']), [colspan]:not([colspan='1'])")) continue;
+  [...head.cells].forEach((cell, column) => {
+    const below = [...body.rows].map(row => row.cells[column]).filter(Boolean);
+    const words = below.some(one => !NUMBER.test(one.textContent.trim()));
+    if (words) for (const one of [cell, ...below]) one.style.textAlign = "left";
+  });
+  if (body.rows.length < 2 || table.querySelector("audio")) continue;
   [...head.cells].forEach((cell, column) => {
     if (!cell.textContent.trim()) return;
     const button = document.createElement("button");

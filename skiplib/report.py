@@ -41,7 +41,8 @@ TOGGLE = "document.querySelectorAll('details.code').forEach(d => d.open = !d.ope
 TEMPLATE = """
 {%- extends 'index.html.j2' -%}
 {% block in_prompt %}{% endblock %}
-{% block input_group %}<details class="code"><summary>show code</summary>{{ super() }}</details>{% endblock %}
+{% block input_group %}<details class="code{{ '' if cell.outputs else ' silent' }}">
+<summary>show code</summary>{{ super() }}</details>{% endblock %}
 {% block data_javascript %}{% endblock %}
 """
 
@@ -110,7 +111,7 @@ def render(notebook_path: Path, html_path: Path, title: str, footer: Mapping[str
     exporter.register_preprocessor(CoalesceStreamsPreprocessor, enabled=True)  # a bar's last state only
     exporter.register_filter("markdown2html", _markdown(notebook_path.parent))
     body, _ = exporter.from_notebook_node(notebook)
-    if '<details class="code">' in body:
+    if '<details class="code' in body:
         body = f'<p><button onclick="{TOGGLE}">show all code</button></p>\n{body}'
     nav = '<nav><a href="index.html">All pages</a></nav>'
     _write(html_path, title, f"{nav}\n{body}", footer)

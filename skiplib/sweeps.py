@@ -88,7 +88,7 @@ def points(
     scale: str = "demo",
     corpus: str = "skipworld",
 ) -> pd.DataFrame:
-    """One row a system, value and metric: mean over seeds, its 95% interval, seeds; 0 where nothing ran."""
+    """One row a system, value and metric: mean over seeds, its interval, seeds (0: nothing ran), items."""
     rows = []
     for system in sweep.systems:
         for value, overlay in zip(sweep.values, overlays(sweep, system, scale, corpus), strict=True):
@@ -97,6 +97,6 @@ def points(
             summary = records.summary(runs, metrics).set_index("metric").reindex(metrics)
             for metric, row in summary.iterrows():
                 seeds = 0 if pd.isna(row["seeds"]) else int(row["seeds"])
-                rows.append((system, value, metric, row["mean"], row["low"], row["high"], seeds))
-    columns = [*("system", sweep.switch, "metric"), *("mean", "low", "high"), "seeds"]
+                rows.append((system, value, metric, row["mean"], row["low"], row["high"], seeds, row["n"]))
+    columns = [*("system", sweep.switch, "metric"), *("mean", "low", "high", "seeds", "n")]
     return pd.DataFrame(rows, columns=columns)

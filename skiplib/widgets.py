@@ -18,12 +18,12 @@ import numpy as np
 import torch
 from IPython.display import HTML
 from jaxtyping import Float, UInt8
-from matplotlib.figure import Figure
 from PIL import Image
 from torch import Tensor
 
 from skiplib import metrics
 from skiplib.audio import to_waves
+from skiplib.canvas import CaptionedFigure
 from skiplib.judge import Judge
 from skiplib.known import Known
 from skiplib.logbook import read_samples
@@ -92,7 +92,7 @@ def picture_data(image: UInt8[np.ndarray, "3 height width"]) -> str:
     """A picture as a `data:` address."""
     buffer = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(image.transpose(1, 2, 0))).save(buffer, "PNG")
-    return _address(buffer)
+    return _address(buffer.getvalue())
 
 
 def picture_html(image: UInt8[np.ndarray, "3 height width"], label: str, width: int = 128) -> str:
@@ -103,15 +103,13 @@ def picture_html(image: UInt8[np.ndarray, "3 height width"], label: str, width: 
     )
 
 
-def figure_html(figure: Figure, label: str) -> str:
+def figure_html(figure: CaptionedFigure) -> str:
     """A figure as an `<img>` that carries its own pixels."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
-    return f'<img style="max-width:100%" alt="{escape(label)}" src="{_address(buffer)}">'
+    return f'<img style="max-width:100%" alt="{escape(figure.alternative)}" src="{_address(figure.png())}">'
 
 
-def _address(png: io.BytesIO) -> str:
-    return f"data:image/png;base64,{base64.b64encode(png.getvalue()).decode('ascii')}"
+def _address(png: bytes) -> str:
+    return f"data:image/png;base64,{base64.b64encode(png).decode('ascii')}"
 
 
 def card(item: Described, rate: int, zero_shot: Collection[str] = ()) -> str:

@@ -97,12 +97,14 @@ def test_the_listening_page_from_begin_to_ballot(context: Any, tmp_path: Path) -
 
 
 def test_a_report_plays_sorts_and_fits_without_a_network(context: Any, tmp_path: Path) -> None:
-    table = pd.DataFrame({"seeds": [3, 12, 5], "verdict": ["met", "missed", "stated"]}, index=["a", "b", "c"])
+    named = pd.Index(["a", "b", "c"], name="metric")
+    table = pd.DataFrame({"seeds": [3, 12, 5], "verdict": ["met", "missed", "stated"]}, index=named)
     words = coloured("a red ball over blue", ["a red circle above a square"], ("red",), ("circle",))
     shown = [audio_html(wave(0.1), 16_000, "speech"), table.to_html(), f"<p>{words}</p>"]
     cells = [
         new_markdown_cell("# A page\n\n**Question: does it play?** $u = M(z)$"),
         new_code_cell("play(1)"),
+        new_code_cell("import numpy"),
     ]
     cells[1].outputs = [new_output("display_data", data={"text/html": html}) for html in shown]
     nbformat.write(new_notebook(cells=cells), tmp_path / "one.ipynb")
@@ -119,7 +121,14 @@ def test_a_report_plays_sorts_and_fits_without_a_network(context: Any, tmp_path:
     for expected in (["3", "5", "12"], ["12", "5", "3"]):
         opened.get_by_role("button", name="seeds").click()
         assert opened.locator("tbody tr td:first-of-type").all_inner_texts() == expected
+    assert opened.get_by_role("button", name="metric").count() == 1
+    sides = opened.locator("tbody tr:first-of-type td").evaluate_all(
+        "all => all.map(one => one.style.textAlign)"
+    )
+    assert sides == ["", "left"]  # words, unlike numbers
+    assert not opened.get_by_text("show code").last.is_visible()  # of a cell that shows nothing
     opened.get_by_role("button", name="show all code").click()
+    assert opened.get_by_text("import numpy").is_visible()
     for width in WIDTHS:
         for scheme in ("light", "dark"):
             opened.set_viewport_size({"width": width, "height": 900})

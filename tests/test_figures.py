@@ -9,6 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from IPython.core.formatters import DisplayFormatter
 from matplotlib.figure import Figure
 
 from skiplib import figures
@@ -74,9 +75,12 @@ def test_training_curves(rows: int, tmp_path: Path) -> None:
 
 
 def test_a_sweep_draws_what_ran(tmp_path: Path) -> None:
-    rows = [("ours", value, "wer", 0.2, 0.1, 0.3, 1) for value in (16, 32)]
-    rows += [("piecewise", 16, "wer", 0.4, 0.3, 0.5, 1), ("piecewise", 32, "wer", *3 * [np.nan], 0)]
-    columns = ["system", "memory.slots", "metric", "mean", "low", "high", "seeds"]
+    rows = [("ours", value, "wer", 0.2, 0.1, 0.3, 1, 300) for value in (16, 32)]
+    rows += [
+        ("piecewise", 16, "wer", 0.4, 0.3, 0.5, 1, 300),
+        ("piecewise", 32, "wer", *3 * [np.nan], 0, np.nan),
+    ]
+    columns = ["system", "memory.slots", "metric", "mean", "low", "high", "seeds", "n"]
     figure = saved(figures.sweep(pd.DataFrame(rows, columns=columns), "memory.slots"), tmp_path)
     (ax,) = figure.axes
     assert titles(figure) == ["wer"] and [label.get_text() for label in ax.get_xticklabels()] == ["16", "32"]
@@ -111,8 +115,12 @@ def test_projections_find_the_direction_that_matters(tmp_path: Path) -> None:
 
 def test_intervals_show_what_was_given(tmp_path: Path) -> None:
     frame = pd.DataFrame(
-        [("ours", "wer", 0.2, 0.1, 0.4), ("no_T", "wer", 0.5, 0.4, 0.6), ("ours", "bleu", 60.0, 55.0, 66.0)],
-        columns=["system", "metric", "mean", "low", "high"],
+        [
+            ("ours", "wer", 0.2, 0.1, 0.4, 300),
+            ("no_T", "wer", 0.5, 0.4, 0.6, 900),
+            ("ours", "bleu", 60.0, 55.0, 66.0, 900),
+        ],
+        columns=["system", "metric", "mean", "low", "high", "n"],
     )
     figure = saved(figures.intervals(frame, by="system", panel="metric", marks={"wer": 0.1}), tmp_path)
     assert titles(figure) == ["wer", "bleu"]
@@ -122,3 +130,18 @@ def test_intervals_show_what_was_given(tmp_path: Path) -> None:
         pytest.approx([0.4, 0.6]),
     ]
     assert figure.legends and not saved(figures.intervals(frame, "system", "metric"), tmp_path).legends
+    assert figure.caption == "Means with 95% bootstrap intervals over items; n = 300 to 900."
+    seeds = figures.intervals(frame.assign(seeds=3), "system", "metric").caption
+    assert (
+        seeds == "Means with 95% bootstrap intervals over seeds and their items; seeds = 3, n = 300 to 900."
+    )
+
+
+def test_what_is_shown_carries_its_caption_as_alternative_text() -> None:
+    lengths = {"words": {"A": [3, 4, 5], "B": [6, 6]}}
+    figure = figures.histograms(lengths, title="Lengths of\ntexts")
+    caption = "Share of the items of each set at each length; n of words: A 3, B 2."
+    assert " ".join(figure.get_supxlabel().split()) == caption == figure.caption
+    data, metadata = DisplayFormatter().format(figure)
+    assert data["image/png"].startswith(b"\x89PNG")
+    assert metadata["image/png"]["alt"] == f"Lengths of texts. {caption}"
