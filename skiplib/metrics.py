@@ -20,7 +20,7 @@ from nltk.translate.bleu_score import closest_ref_length, modified_precision
 
 from skiplib.errors import ConfigError, DataError
 from skiplib.judge import normalise
-from skiplib.scores import BleuScores, ItemScores
+from skiplib.scores import BleuScores, ItemScores, bootstrap
 
 FREQUENCIES = (0, 1, 30, 100, 300, 1_000, 3_000)  # where ranges of a word's count begin
 
@@ -116,7 +116,7 @@ def missed_by_frequency(
 ) -> pd.DataFrame:
     """The share of the references' words that were substituted or left out, by how often a word occurs in the
     `training` texts: a row for each range of `FREQUENCIES` that has any, with its different words, its
-    tokens, and their share missed.
+    tokens, and their share missed with its 95% interval over the references.
 
     Raises `DataError` as `wer` does.
     """
@@ -126,17 +126,20 @@ def missed_by_frequency(
         [normalise(text) for text in references], [normalise(h) for h in hypotheses]
     )
     rows = []
-    for words, chunks in zip(aligned.references, aligned.alignments, strict=True):
+    for item, (words, chunks) in enumerate(zip(aligned.references, aligned.alignments, strict=True)):
         kept = {i for c in chunks if c.type == "equal" for i in range(c.ref_start_idx, c.ref_end_idx)}
-        rows += [(word, counts[word], i not in kept) for i, word in enumerate(words)]
-    frame = pd.DataFrame(rows, columns=["word", "count", "missed"])
-    labels = [f"{low:,} to {high - 1:,}" for low, high in pairwise(FREQUENCIES)] + [
-        f"{FREQUENCIES[-1]:,} or more"
-    ]
+        rows += [(item, word, counts[word], i not in kept) for i, word in enumerate(words)]
+    frame = pd.DataFrame(rows, columns=["item", "word", "count", "missed"])
+    labels = [f"{low:,} to {high - 1:,}" for low, high in pairwise(FREQUENCIES)]
+    labels.append(f"{FREQUENCIES[-1]:,} or more")
     place = np.searchsorted(FREQUENCIES, frame["count"], side="right") - 1
-    frame["times in training"] = pd.Categorical.from_codes(place, labels, ordered=True)
-    groups = frame.groupby("times in training", observed=True)
-    return groups.agg(words=("word", "nunique"), tokens=("word", "size"), missed=("missed", "mean"))
+    found = []
+    for i, group in frame.groupby(place):
+        of_item = group.groupby("item")["missed"].agg(["sum", "size"])
+        scores = ItemScores(of_item["sum"].to_numpy(float), of_item["size"].to_numpy(float))
+        found.append((labels[i], group["word"].nunique(), len(group), scores.value, *bootstrap(scores)))
+    columns = ["times in training", "words", "tokens", "missed", "low", "high"]
+    return pd.DataFrame(found, columns=columns).set_index("times in training")
 
 
 def different_words(texts: Iterable[str]) -> set[str]:

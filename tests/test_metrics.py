@@ -210,3 +210,7 @@ def test_words_are_missed_by_how_often_training_has_them() -> None:
     )
     assert found["missed"].to_dict() == {"0 to 0": 0.0, "1 to 29": 1.0, "30 to 99": 0.0}
     assert found["tokens"].tolist() == [1, 2, 3] and found["words"].tolist() == [1, 2, 3]
+    assert (found["low"] <= found["missed"]).all() and (found["missed"] <= found["high"]).all()
+    half = metrics.missed_by_frequency(["the", "cat"] * 8, ["the", "hat"] * 8, training)
+    ((low, high),) = half[["low", "high"]].to_numpy()
+    assert 0 < low < 0.5 < high < 1  # over 16 references, of which half are missed
