@@ -79,8 +79,12 @@ def _opened(path: Path) -> Iterator[tuple[Any, dict[str, str]]]:
 
 def experiment_of(path: Path) -> Experiment:
     """The experiment of a checkpoint. Raises `CheckpointError` as `read` does, or if it is none of ours."""
+    return _named(path, header(path))
+
+
+def _named(path: Path, metadata: Mapping[str, str]) -> Experiment:
     try:
-        return Experiment.model_validate_json(header(path)["experiment"])
+        return Experiment.model_validate_json(metadata["experiment"])
     except (KeyError, ValidationError) as error:
         raise CheckpointError(f"{path} names no experiment that there is: {error}") from error
 
@@ -88,14 +92,15 @@ def experiment_of(path: Path) -> Experiment:
 def load_model(path: Path) -> System:
     """The trained model of a checkpoint, ready to translate.
 
-    Raises `CheckpointError` as `read` does, and if the weights do not fit the experiment they name.
+    Raises `CheckpointError` as `experiment_of` does, and if the weights do not fit the experiment they name.
     """
     tensors, metadata = read(path)
+    experiment = _named(path, metadata)
     try:
-        model = build(Experiment.model_validate_json(metadata["experiment"]))
+        model = build(experiment)
         weights = {n.removeprefix("model."): t for n, t in tensors.items() if n.startswith("model.")}
         model.load_state_dict(weights)
-    except (KeyError, ValidationError, RuntimeError, SkiplibError) as error:
+    except (RuntimeError, SkiplibError) as error:
         raise CheckpointError(f"the weights in {path} do not fit the model it names: {error}") from error
     return model.eval()
 

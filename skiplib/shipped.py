@@ -67,10 +67,9 @@ def ship(run: str) -> Path:
     if size > LIMIT:
         raise CheckpointError(f"{run} would ship with {size / 1e6:.1f} MB; the most is {LIMIT / 1e6:.0f} MB")
     path = FOLDER / f"{record.system}.safetensors"
-    with whole(path) as partial:
-        partial.write_bytes(source.read_bytes())
-    with whole(path.with_suffix(".json")) as partial:
-        partial.write_bytes(record_path.read_bytes())
+    for place, copied in ((path, source), (path.with_suffix(".json"), record_path)):
+        with whole(place) as partial:
+            partial.write_bytes(copied.read_bytes())
     return path
 
 
