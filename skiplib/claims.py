@@ -15,7 +15,7 @@ from skiplib.scores import ItemScores, Scores, paired_bootstrap
 SUPPORTED, NOT_SUPPORTED, UNDECIDED, UNTESTED = "supported", "not supported", "undecided", "not tested"
 SEEDS = 3  # with fewer in common nothing is decided
 # Differences below these do not matter: of BLEU in points, of rates, of counts of words.
-MARGINS = {"bleu": 1.0, "unique_words": 1.0}
+MARGINS = {"bleu": 1.0, "i2s_unique": 1.0}
 MARGIN = 0.01
 ALIKE = 2  # "alike" allows as many margins
 FAMILIES = ("ours", "ours_aligned")
