@@ -1,7 +1,7 @@
 """The study as a graph: one notebook run a rule, then its page. `make study` calls it.
 
-With one seed it trains `ours_aligned` alone and reads the rest from the committed records; with more it is
-the full study, every system of the tables with every seed (the target `rows`). The target `sweep` runs one of
+With one seed it trains `ours_aligned` alone and reads the rest from the committed records (and puts systems
+side by side if they were trained before: `make ablation VARIANT=piecewise`); with more it is the full study, every system of the tables with every seed (the target `rows`). The target `sweep` runs one of
 `sweeps.SWEEPS`, or all.
 
 Prepared data, checkpoints and logs are the output of no rule: Snakemake deletes outputs before it runs
@@ -11,7 +11,8 @@ a rule again, and they are what makes a second run short.
 import sys
 from pathlib import Path
 
-from skiplib.config import VARIANTS
+from skiplib.checkpoints import belongs
+from skiplib.config import VARIANTS, experiment
 from skiplib.execute import sources
 from skiplib.footers import footer
 from skiplib.overlays import format_overlay
@@ -39,9 +40,9 @@ TITLES = {
     "run_ablation": "The system, measured",
     "tables": "The tables",
 }
-COMPARED = [RECORD.format(system=system, seed=0) for system in (SYSTEM, "piecewise", "ours")]
-if not OTHERS or not all(Path(path).exists() for path in COMPARED):  # after `rows` they do, or have failed
-    del TITLES["05_compare"]
+BESIDE = {f"runs/{run_id(CORPUS, SCALE, s, 0)}/model.safetensors": s for s in ("piecewise", "ours")}
+if not all(belongs(Path(path), experiment(system, SCALE, CORPUS)) for path, system in BESIDE.items()):
+    del TITLES["05_compare"]  # it would train them; after `rows` they are there, or have failed
 if CORPUS != "skipworld":  # the sweeps are of that world
     del TITLES["06_sweeps"]
 ASKED = [named(name) for name in (config.get("sweep") or "").split()] or SWEEPS
@@ -165,7 +166,8 @@ rule memory_attention:
 rule compare:
     input:
         notebook("05_compare"),
-        COMPARED,
+        f"{RUNS}/seed0/02_train.ipynb",
+        list(BESIDE),
     output:
         f"{RUNS}/seed0/05_compare.ipynb",
     params:

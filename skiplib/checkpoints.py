@@ -82,6 +82,15 @@ def experiment_of(path: Path) -> Experiment:
     return _named(path, header(path))
 
 
+def belongs(path: Path, experiment: Experiment) -> bool:
+    """Whether a run of `experiment` would take this checkpoint as it is, and train nothing."""
+    try:
+        metadata = header(path)
+    except CheckpointError:
+        return False
+    return metadata["experiment"] == experiment.model_dump_json() and metadata["code"] == code_digest()
+
+
 def _named(path: Path, metadata: Mapping[str, str]) -> Experiment:
     try:
         return Experiment.model_validate_json(metadata["experiment"])
