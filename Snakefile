@@ -1,7 +1,8 @@
 """The study as a graph: one notebook run a rule, then its page. `make study` calls it.
 
 With one seed it trains `ours_aligned` alone and reads the rest from the committed records (and puts systems
-side by side if they were trained before: `make ablation VARIANT=piecewise`); with more it is the full study, every system of the tables with every seed (the target `rows`). The target `sweep` runs one of
+side by side if they were trained before: `make ablation VARIANT=piecewise`). With more it is the full study,
+every system of the tables with every seed (the target `rows`). The target `sweep` runs one of
 `sweeps.SWEEPS`, or all.
 
 Prepared data, checkpoints and logs are the output of no rule: Snakemake deletes outputs before it runs
