@@ -186,7 +186,7 @@ PHOTOGRAPHS: dict[str, dict[str, Any]] = {
 CORPORA: dict[str, dict[str, dict[str, Any]]] = {
     "skipworld": {},
     "folder": {},
-    "digits": {"demo": {"optim.steps": 600, "evaluation.scenes": 500}},
+    "digits": {"demo": {"optim.steps": 1_200, "evaluation.scenes": 500}},
     **{f"{a}+{b}": PHOTOGRAPHS for a in PICTURED for b in SAID},
 }
 
