@@ -1,5 +1,5 @@
 "use strict";
-const NUMBER = /^([<>=\s]*[-+]?[\d.]|missing$|nan$|-$|$)/i;
+const NUMBER = /^([<>=\s]*[-+]?[\d.]|missing$|<na>$|nan$|-$|$)/i;
 // Tables of numbers sort by a click on a column's head; those with merged cells or players stay as they are.
 for (const table of document.querySelectorAll("table")) {
   const head = table.tHead && table.tHead.rows[0], body = table.tBodies[0];
