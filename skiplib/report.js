@@ -36,3 +36,13 @@ for (const table of document.querySelectorAll("table")) {
     });
   });
 }
+// What is wider than its place scrolls by the arrow keys too.
+const reachable = () => {
+  for (const one of document.querySelectorAll(".output, pre")) {
+    if (one.scrollWidth > one.clientWidth) one.tabIndex = 0;
+    else one.removeAttribute("tabindex");
+  }
+};
+addEventListener("resize", reachable);
+addEventListener("load", reachable);
+document.addEventListener("toggle", reachable, true);  // code that is unfolded

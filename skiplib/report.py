@@ -103,7 +103,7 @@ def render(notebook_path: Path, html_path: Path, title: str, footer: Mapping[str
     for cell in notebook.cells:
         if cell.cell_type != "code":
             continue
-        cell.outputs = [_offline(output) for output in cell.outputs if not _is_sentinel(output)]
+        cell.outputs = [_offline(output) for output in cell.outputs if not _only_sentinel(output)]
     exporter = HTMLExporter(template_name="basic", config=Config(HTMLExporter={"embed_images": True}))
     exporter.raw_template = TEMPLATE
     exporter.exclude_output_prompt = True
@@ -213,7 +213,11 @@ def _offline(output: Any) -> Any:
     return output
 
 
-def _is_sentinel(output: Any) -> bool:
+def _only_sentinel(output: Any) -> bool:
+    """Whether an output is the line of `done()` alone; after other lines it is taken away."""
     from skiplib.execute import SENTINEL
 
-    return str(output.get("text", "")).strip() == SENTINEL
+    text = output.get("text", "")
+    if SENTINEL in text:
+        output.text = text.replace(f"{SENTINEL}\n", "")
+    return bool(text) and not output.text.strip()

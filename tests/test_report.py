@@ -33,7 +33,7 @@ CELLS = [
     new_code_cell(
         "import sys\nfor i in range(4):\n    print(f'\\r{i} of 3 steps', end='', file=sys.stderr, flush=True)"
     ),
-    new_code_cell("from skiplib.execute import done\ndone()"),
+    new_code_cell("from skiplib.execute import done\nprint('the last line')\ndone()"),
 ]
 
 
@@ -74,7 +74,7 @@ def test_page_tells_its_origin_and_folds_its_code(page: str) -> None:
     assert "<dd>0123abc</dd>" in page and "<dd>&lt;smoke&gt;</dd>" in page
     assert page.count('<details class="code') == 4
     assert "<title>A toy</title>" in page
-    assert "ran to its end" not in page
+    assert "the last line" in page and "ran to its end" not in page
 
 
 def test_progress_shows_its_last_state(page: str) -> None:
