@@ -75,7 +75,8 @@ class Choice:
 class ImageChoice(Choice):
     """A test image, or one of the user's own."""
 
-    def __init__(self, desk: Desk, label: str = "Test image", row: int = 0) -> None:
+    def __init__(self, desk: Desk, label: str = "Test image", row: int | None = None) -> None:
+        row = desk.first if row is None else row
         super().__init__(desk, label, row, Intake("Or drop an image here:", "image/*", self._take))
         self.preview = ipywidgets.HTML()
         self.box = ipywidgets.HBox([self.preview, ipywidgets.VBox([self.slider, self.drop])])
@@ -105,7 +106,7 @@ class RecordingChoice(Choice):
 
     def __init__(self, desk: Desk) -> None:
         drop = Intake("Or drop a recording here:", "audio/*", self._take, records=True)
-        super().__init__(desk, "The voice on the caption of test image", 0, drop)
+        super().__init__(desk, "The voice on the caption of test image", desk.first, drop)
         self.box = ipywidgets.VBox([self.slider, self.drop])
 
     @property

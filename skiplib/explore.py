@@ -23,7 +23,9 @@ from skiplib.corpora import open_corpus
 from skiplib.errors import ConfigError, DataError
 from skiplib.inputs import image_array
 from skiplib.judge import Judge, WhisperJudge
+from skiplib.lexicon import vocabularies
 from skiplib.model import Code, SkipNet
+from skiplib.text import words
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +53,15 @@ def examples(experiment: Experiment, n: int) -> Examples:
     spoken = [item.waveform() for item in islice(opened.truth, n)]
     mels = [mel_of(wave, rate, experiment) for wave, rate in spoken]
     return Examples(np.stack(images), [list(item.captions) for item in items], mels)
+
+
+def first_sayable(shown: Examples, experiment: Experiment) -> int:
+    """The first item whose first caption has words of B alone, so that speech can say it and it can be heard;
+    the first of all in a corpus that no vocabulary is known of."""
+    if experiment.corpus != "skipworld":
+        return 0
+    known = set(vocabularies(experiment.world).b)
+    return next((i for i, texts in enumerate(shown.captions) if known.issuperset(words(texts[0]))), 0)
 
 
 def mel_of(wave: np.ndarray, rate: int, experiment: Experiment) -> Float[Tensor, "time mel"]:
@@ -105,6 +116,7 @@ class Desk:
         self.model = shipped.load(checkpoint)
         self.experiment = self.model.experiment
         self.examples = examples(self.experiment, items)
+        self.first = first_sayable(self.examples, self.experiment)  # what a panel shows at first
         self._judge = judge
 
     @cached_property

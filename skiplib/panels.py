@@ -67,9 +67,12 @@ def image_panel(desk: Desk) -> Panel:
 def text_panel(desk: Desk) -> Panel:
     """A sentence spoken, and the image it paints."""
     typed = ipywidgets.Text(
-        value=desk.examples.captions[0][0], description="Sentence", continuous_update=False, style=WIDE,
+        value=desk.examples.captions[desk.first][0],
+        description="Sentence",
+        continuous_update=False,
+        style=WIDE,
         layout={"width": "36rem"},
-    )  # fmt: skip
+    )
 
     def answer() -> str:
         text, lost = clean(typed.value)
@@ -156,7 +159,8 @@ def slot_panel(desk: Desk) -> Panel:
 
 def between_panel(desk: Desk) -> Panel:
     """The way from one image to another in z, listened to at five places."""
-    ends = [ImageChoice(desk, "From test image", 0), ImageChoice(desk, "to test image", 1)]
+    other = (desk.first + 1) % len(desk.examples)
+    ends = [ImageChoice(desk, "From test image"), ImageChoice(desk, "to test image", other)]
 
     def answer() -> str:
         pair = desk.model.encode(np.stack([end.image for end in ends]), "image")

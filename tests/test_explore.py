@@ -7,7 +7,8 @@ import torch
 
 from skiplib.config import experiment
 from skiplib.errors import ConfigError
-from skiplib.explore import attention, between, examples, reweighed
+from skiplib.explore import attention, between, examples, first_sayable, reweighed
+from skiplib.lexicon import vocabularies
 from skiplib.model import SkipNet
 from skiplib.prepare import Prepared
 
@@ -69,3 +70,13 @@ def test_a_model_without_such_a_read_says_so(overlay, message, smoke) -> None:
     code = model.encode(examples(smoke, 1).images, "image")
     with pytest.raises(ConfigError, match=message):
         reweighed(model, code, 0, 0, 0.5)
+
+
+def test_what_is_shown_at_first_can_be_said() -> None:
+    scenes = experiment("ours_aligned", "demo")
+    known = vocabularies(scenes.world).b
+    shown = examples(scenes, 30)
+    first = first_sayable(shown, scenes)
+    assert set(shown.captions[first][0].split()) <= set(known)
+    assert not any(set(texts[0].split()) <= set(known) for texts in shown.captions[:first])
+    assert first_sayable(shown, experiment("ours_aligned", "demo", "digits")) == 0
