@@ -1,5 +1,6 @@
 "use strict";
-const NUMBER = /^([<>=\s]*[-+]?[\d.]|missing$|<na>$|nan$|-$|$)/i;
+const NUMBER = /^[<>=\s]*[-+]?[\d.]/, NOTHING = ["", "-", "missing", "nan", "<na>"];
+const isWord = text => !NUMBER.test(text) && !NOTHING.includes(text.toLowerCase());
 // Tables of numbers sort by a click on a column's head; those with merged cells or players stay as they are.
 for (const table of document.querySelectorAll("table")) {
   const head = table.tHead && table.tHead.rows[0], body = table.tBodies[0];
@@ -14,8 +15,7 @@ for (const table of document.querySelectorAll("table")) {
   if (table.querySelector("[rowspan]:not([rowspan='1']), [colspan]:not([colspan='1'])")) continue;
   [...head.cells].forEach((cell, column) => {
     const below = [...body.rows].map(row => row.cells[column]).filter(Boolean);
-    const words = below.some(one => !NUMBER.test(one.textContent.trim()));
-    if (words) for (const one of [cell, ...below]) one.style.textAlign = "left";
+    if (below.some(one => isWord(one.textContent.trim()))) for (const one of [cell, ...below]) one.style.textAlign = "left";
   });
   if (body.rows.length < 2 || table.querySelector("audio")) continue;
   [...head.cells].forEach((cell, column) => {

@@ -103,7 +103,7 @@ def render(notebook_path: Path, html_path: Path, title: str, footer: Mapping[str
     for cell in notebook.cells:
         if cell.cell_type != "code":
             continue
-        cell.outputs = [_offline(output) for output in cell.outputs if not _only_sentinel(output)]
+        cell.outputs = [output for output in map(_offline, cell.outputs) if output.get("text") != ""]
     exporter = HTMLExporter(template_name="basic", config=Config(HTMLExporter={"embed_images": True}))
     exporter.raw_template = TEMPLATE
     exporter.exclude_output_prompt = True
@@ -206,18 +206,13 @@ def _markdown(folder: Path) -> Any:
 
 
 def _offline(output: Any) -> Any:
+    """An output without what needs a kernel, and without the line of `done()`."""
+    from skiplib.execute import SENTINEL
+
+    if "text" in output:
+        output.text = output.text.replace(f"{SENTINEL}\n", "")
     if WIDGET in output.get("data", {}):
         output.data.pop(WIDGET)
         if set(output.data) <= {"text/plain"}:
             output.data = nbformat.from_dict({"text/html": CONTROL})
     return output
-
-
-def _only_sentinel(output: Any) -> bool:
-    """Whether an output is the line of `done()` alone; after other lines it is taken away."""
-    from skiplib.execute import SENTINEL
-
-    text = output.get("text", "")
-    if SENTINEL in text:
-        output.text = text.replace(f"{SENTINEL}\n", "")
-    return bool(text) and not output.text.strip()

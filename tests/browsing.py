@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -30,3 +32,35 @@ def serious(opened: Any) -> list[str]:
 def fits(opened: Any) -> bool:
     """Whether nothing reaches beyond the window's width."""
     return opened.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+
+
+@contextmanager
+def launched() -> Iterator[Any]:
+    """Chromium."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+@contextmanager
+def offline(chromium: Any) -> Iterator[Any]:
+    """A context without a network; an error in its console or a request to elsewhere fails the test."""
+    made = chromium.new_context(offline=True, accept_downloads=True)
+    troubles: list[str] = []
+    made.on("console", lambda message: message.type == "error" and troubles.append(message.text))
+    made.on("weberror", lambda error: troubles.append(str(error.error)))
+    made.on("request", lambda request: request.url.startswith("http") and troubles.append(request.url))
+    yield made
+    made.close()
+    assert not troubles
+
+
+def first_player_seconds(opened: Any) -> float:
+    """How long the page's first player plays, once it has read its sound."""
+    return opened.evaluate(
+        "() => new Promise(done => { const a = document.querySelector('audio');"
+        " a.addEventListener('loadedmetadata', () => done(a.duration)); a.load(); })"
+    )

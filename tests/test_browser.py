@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from browsing import CHROMIUM, WIDTHS, browser, fits, serious
+from browsing import WIDTHS, browser, first_player_seconds, fits, launched, offline, serious
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from skiplib.listening import QUESTIONS, key_of, page, read_ballots
@@ -26,20 +26,9 @@ IMAGES = 20
 
 
 @pytest.fixture
-def context(tmp_path: Path) -> Iterator[Any]:
-    """A browser without a network; an error in its console or a request to elsewhere fails the test."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        made = browser.new_context(offline=True, accept_downloads=True)
-        troubles: list[str] = []
-        made.on("console", lambda message: message.type == "error" and troubles.append(message.text))
-        made.on("weberror", lambda error: troubles.append(str(error.error)))
-        made.on("request", lambda request: request.url.startswith("http") and troubles.append(request.url))
+def context() -> Iterator[Any]:
+    with launched() as chromium, offline(chromium) as made:
         yield made
-        browser.close()
-    assert not troubles
 
 
 def wave(pitch: float) -> np.ndarray:
@@ -113,11 +102,7 @@ def test_a_report_plays_sorts_and_fits_without_a_network(context: Any, tmp_path:
     opened = context.new_page()
     opened.goto((tmp_path / "index.html").as_uri())
     opened.get_by_role("link", name="One").click()
-    seconds = opened.evaluate(
-        "() => new Promise(done => { const a = document.querySelector('audio');"
-        " a.addEventListener('loadedmetadata', () => done(a.duration)); a.load(); })"
-    )
-    assert 0.4 < seconds < 0.7
+    assert 0.4 < first_player_seconds(opened) < 0.7
     for expected in (["3", "5", "12"], ["12", "5", "3"]):
         opened.get_by_role("button", name="seeds").click()
         assert opened.locator("tbody tr td:first-of-type").all_inner_texts() == expected

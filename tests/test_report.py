@@ -72,7 +72,7 @@ def test_sound_is_inside(page: str) -> None:
 
 def test_page_tells_its_origin_and_folds_its_code(page: str) -> None:
     assert "<dd>0123abc</dd>" in page and "<dd>&lt;smoke&gt;</dd>" in page
-    assert page.count('<details class="code') == 4
+    assert page.count('<details class="code">') == 4
     assert "<title>A toy</title>" in page
     assert "the last line" in page and "ran to its end" not in page
 
@@ -83,7 +83,7 @@ def test_progress_shows_its_last_state(page: str) -> None:
 
 def test_formulas_and_controls_need_no_script(page: str) -> None:
     assert page.count("<math") == 2
-    assert "$" not in re.sub(r"<(math|script).*?</\1>", "", without_data(page), flags=re.S)
+    assert "$" not in re.sub(r"<math.*?</math>", "", without_data(page), flags=re.S)
     assert re.findall("<script.*?>", page) == ["<script>"]  # the page's own, that sorts tables
     assert "open the notebook in JupyterLab" in page
 
