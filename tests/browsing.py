@@ -35,12 +35,12 @@ def fits(opened: Any) -> bool:
 
 
 @contextmanager
-def launched() -> Iterator[Any]:
-    """Chromium."""
+def launched(*arguments: str) -> Iterator[Any]:
+    """Chromium, with further arguments of its command line."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", *arguments])
         yield chromium
         chromium.close()
 

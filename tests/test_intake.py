@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
-from browsing import CHROMIUM, browser
+from browsing import browser, launched
 
 from skiplib import intake
 
@@ -32,15 +32,11 @@ MICROPHONE = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-str
 
 @pytest.fixture
 def opened(tmp_path: Path) -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
     (tmp_path / "page.html").write_text(PAGE % SCRIPT, "utf-8")
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", *MICROPHONE])
+    with launched(*MICROPHONE) as chromium:
         page = chromium.new_page()
         page.goto((tmp_path / "page.html").as_uri())
         yield page
-        chromium.close()
 
 
 def sent(page: Any) -> tuple[str, bytes]:

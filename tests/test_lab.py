@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browsing import CHROMIUM, browser
+from browsing import browser, launched
 from PIL import Image
 
 from skiplib import config, shipped
@@ -62,10 +62,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def opened(lab: str) -> Iterator[Any]:
     """The notebook, its cells run to the end; nothing was asked of another host."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with launched() as chromium:
         page = chromium.new_page(viewport={"width": 1_280, "height": 1_000})
         page.set_default_timeout(2 * MINUTE)
         elsewhere: list[str] = []
@@ -78,7 +75,6 @@ def opened(lab: str) -> Iterator[Any]:
         page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
         page.locator(".memory-explorer canvas").wait_for()
         yield page
-        chromium.close()
         assert not elsewhere
 
 
