@@ -225,6 +225,7 @@ rule point:
 rule readings:  # of records alone, with those of other settings among them
     input:
         lambda wildcards: notebook(wildcards.name),
+        lambda wildcards: ["DECISIONS.md"] if wildcards.name == "07_divergences" else [],
         sorted(str(path) for path in Path("reports/records").glob("*.json")),
         finished,
         finished_sweeps,

@@ -32,7 +32,8 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("study")
     for name in ("skiplib", "notebooks", "reports/records"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("shipped", "__pycache__"))
-    shutil.copy(ROOT / "Snakefile", folder)
+    for name in ("Snakefile", "DECISIONS.md"):
+        shutil.copy(ROOT / name, folder)
     return folder
 
 
