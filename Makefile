@@ -64,6 +64,7 @@ promote: $(READY)  ## copy the records of finished runs into reports/records/, t
 	@mkdir -p reports/records
 	@find runs/records -name '*.json' ! -name '*-smoke-*' -exec grep -q '"status": "complete"' {} \; -exec cp -v {} reports/records/ \;
 	$(BIN)/python -m skiplib.results
+	$(BIN)/python -m skiplib.readme
 
 lab: $(READY)  ## JupyterLab on the notebooks
 	$(BIN)/jupyter-lab notebooks

@@ -1,69 +1,122 @@
-"""The README's table of measured results, made from the committed records alone.
+"""The README's tables of measured results, made from the committed records alone.
 
-`python -m skiplib.readme` writes it anew; a test holds the README against the records.
+`python -m skiplib.readme` writes them anew; a test holds the README against the records.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 
-from skiplib import records
+from skiplib import paper, records
 from skiplib.bars import WORLD, scoreboard
+from skiplib.claims import FAMILIES, member
 from skiplib.config import RECORDS_DIR, ROOT
 from skiplib.derived import chosen
 from skiplib.records import Record
 
-START, END = "<!-- results: python -m skiplib.readme -->", "<!-- end of results -->"
+START, END = "<!-- {}: python -m skiplib.readme -->", "<!-- end of {} -->"
+NOTHING = "No record is committed yet.\n"
 SYSTEMS = ("ours_aligned", "ours")
 STATED = ("ceiling_wer", "ceiling_bleu1", "i2s_zero_shot_accuracy", "i2s_shared_accuracy")
 STATED += ("i2s_content_accuracy_speakable", "i2s_fact_f1_speakable", "memory_entropy")
 STATED += ("train_seconds_elsewhere",)
+TABLE_1 = {f"i2s_bleu{n}": f"BLEU-{n}" for n in (1, 2, 3, 4)}
+TABLE_1 |= {"i2s_wer": "WER, captions", "i2s_i2t_wer": "WER, its own text"}
+TABLE_4 = {"i2t_bleu1": "BLEU-1, image to text", "s2t_wer": "WER, speech to text"}
+PHOTOGRAPHS = {"i2t_bleu4": "I2T BLEU-4", "i2t_cider": "I2T CIDEr", "i2s_bleu1": "I2S BLEU-1"}
+PHOTOGRAPHS |= {"i2s_bleu4": "I2S BLEU-4", "s2t_wer": "S2T WER", "t2s_wer": "T2S WER"}
 
 
-def results(runs: Sequence[Record]) -> str:
+def bars(runs: Sequence[Record]) -> str:
     """A Markdown table: each metric with a bar, mean and 95% interval of each system that has a record.
 
-    The records are those of `derived.chosen`.
+    The records are those of `derived.chosen`, here and below.
     """
     shown = [name for name in SYSTEMS if any(r.system == name for r in runs)]
     if not shown:
-        return "No record is committed yet.\n"
+        return NOTHING
     metrics = [*dict.fromkeys([bar.metric for bar in WORLD] + list(STATED))]
     needed = [r for r in runs if r.system in shown or r.system == "aligned_no_Ladv"]
     summary = records.summary(needed, metrics)
     boards = {name: scoreboard(summary, name) for name in shown}
     heads = [f"`{name}`, seeds: {int(summary[summary['system'] == name]['seeds'].max())}" for name in shown]
     metrics = [name for name in metrics if all(name in board.index for board in boards.values())]
-    lines = ["| metric | " + " | ".join([*heads, "bar", "met by `ours_aligned`"]) + " |"]
-    lines.append("| --- " * (len(shown) + 3) + "|")
+    rows = [["metric", *heads, "bar", "met by `ours_aligned`"]]
     for metric in metrics:
         cells = [_cell(board.loc[metric]) for board in boards.values()]
         of = boards.get("ours_aligned", next(iter(boards.values()))).loc[metric]
-        lines.append(
-            "| " + " | ".join([f"`{metric}`", *cells, str(of["bar"]) or "-", str(of["verdict"])]) + " |"
-        )
-    return "\n".join(lines) + "\n"
+        rows.append([f"`{metric}`", *cells, str(of["bar"]) or "-", str(of["verdict"])])
+    return _markdown(rows)
 
 
-def updated(text: str, table: str) -> str:
-    """The README `text` with `table` between the marks. Raises `ValueError` if a mark is missing."""
-    before, after = text.index(START) + len(START), text.index(END)
-    return f"{text[:before]}\n{table}{text[after:]}"
+def systems(
+    runs: Sequence[Record],
+    metrics: Mapping[str, str],
+    reported: Mapping[str, Mapping[str, float]],
+    families: Sequence[str] = FAMILIES,
+) -> str:
+    """A Markdown table, a row a system: the mean of each of `metrics` (to their titles) with its interval,
+    and before it the paper's number where there is one.
+
+    A system of the table that no record measures is "missing"; one that is not in the paper is left out then.
+    """
+    rows = [["system", "seeds", *metrics.values()]]
+    for name in dict.fromkeys(member(name, family) for family in families for name in reported):
+        own = [r for r in runs if r.system == name]
+        said = reported.get(name, {})
+        if not own and not said:
+            continue
+        found = records.summary(own, list(metrics)).set_index("metric") if own else pd.DataFrame()
+        cells = []
+        for metric in metrics:
+            cell = _cell(found.loc[metric], digits=3) if metric in found.index else "missing"
+            cells.append(f"({said[metric]:.3g}) {cell}" if metric in said else cell)
+        rows.append([f"`{name}`", str(len(own)), *cells])
+    return _markdown(rows) if len(rows) > 1 else NOTHING
 
 
-def _cell(row: pd.Series) -> str:
+def tables(found: Sequence[Record]) -> dict[str, str]:
+    """Every table of the README by the name in its marks, from all committed records."""
+    world = chosen(found)
+    made = {
+        "bars": bars(world),
+        "table 1": systems(world, TABLE_1, paper.TABLE_1),
+        "table 4": systems(world, TABLE_4, paper.TABLE_4),
+    }
+    rows: dict[str, dict[str, float]] = {name: {} for name in ("ours_aligned", "ours", "piecewise")}
+    for corpus in ("flickr8k+cococaptions", "flickr8k+ljspeech"):
+        made[corpus] = systems(chosen(found, corpus=corpus), PHOTOGRAPHS, rows, ["ours"])
+    return made
+
+
+def updated(text: str, made: Mapping[str, str]) -> str:
+    """The README `text` with each table between its marks. Raises `ValueError` if a mark is missing."""
+    for name, table in made.items():
+        start, end = START.format(name), END.format(name)
+        before, after = text.index(start) + len(start), text.index(end)
+        text = f"{text[:before]}\n{table}{text[after:]}"
+    return text
+
+
+def _markdown(rows: Sequence[Sequence[str]]) -> str:
+    head, *rest = ["| " + " | ".join(row) + " |" for row in rows]
+    return "\n".join([head, "| --- " * len(rows[0]) + "|", *rest]) + "\n"
+
+
+def _cell(row: pd.Series, digits: int = 4) -> str:
     if pd.isna(row["mean"]):
         return "missing"
-    return f"{row['mean']:.4g} [{row['low']:.4g}, {row['high']:.4g}]"
+    mean, low, high = (f"{row[name]:.{digits}g}" for name in ("mean", "low", "high"))
+    return f"{mean} [{low}, {high}]"
 
 
 def main(path: Path = ROOT / "README.md") -> None:
-    """Write the table into the README."""
-    table = results(chosen(records.read_records(RECORDS_DIR)))
-    path.write_text(updated(path.read_text(encoding="utf-8"), table), encoding="utf-8")
+    """Write the tables into the README."""
+    made = tables(records.read_records(RECORDS_DIR))
+    path.write_text(updated(path.read_text(encoding="utf-8"), made), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """`reports/results.csv` and `reports/claims.csv`, made from the committed records alone.
 
-`python -m skiplib.results` writes them anew, and the README's table; a test holds all against the records.
+`python -m skiplib.results` writes them anew; a test holds them against the records.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from skiplib import claims, paper, readme, records
+from skiplib import claims, paper, records
 from skiplib.claims import FAMILIES, member
 from skiplib.config import RECORDS_DIR
 from skiplib.derived import chosen
@@ -95,12 +95,11 @@ def _command(runs: Sequence[Record], system: str, scale: str) -> str:
 
 
 def main(folder: Path = RECORDS_DIR) -> None:
-    """Write both files beside the folder of records, and the README's table."""
+    """Write both files beside the folder of records."""
     runs = chosen(records.read_records(folder))
     for name, frame in (("results", results(runs)), ("claims", claims.verdicts(runs))):
         with whole(folder.parent / f"{name}.csv") as partial:
             frame.to_csv(partial, index=False, float_format="%.6g")
-    readme.main()
 
 
 if __name__ == "__main__":

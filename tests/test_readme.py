@@ -1,26 +1,39 @@
 import re
 
 import pytest
+from test_claims import runs
 
+from skiplib import paper
 from skiplib.config import RECORDS_DIR, ROOT
-from skiplib.derived import chosen
-from skiplib.readme import END, START, results, updated
+from skiplib.readme import END, NOTHING, START, TABLE_4, bars, systems, tables, updated
 from skiplib.records import read_records
 
 
 def test_the_readme_follows_from_the_records():
     text = (ROOT / "README.md").read_text()
-    assert updated(text, results(chosen(read_records(RECORDS_DIR)))) == text, "run: python -m skiplib.readme"
+    assert updated(text, tables(read_records(RECORDS_DIR))) == text, "run: python -m skiplib.readme"
 
 
 def test_without_records_nothing_is_claimed():
-    assert results([]) == "No record is committed yet.\n"
+    assert bars([]) == NOTHING
+    assert systems([], TABLE_4, {"ours": {}}) == NOTHING
+    assert set(re.findall(r"\) (\S+)", systems([], TABLE_4, paper.TABLE_4))) == {"missing"}
+
+
+def test_a_table_of_systems_has_the_papers_number_before_ours():
+    table = systems(runs("ours", 1.0) + runs("aligned_no_T", 1.5), TABLE_4, paper.TABLE_4)
+    rows = {line.split(" | ")[0].strip("| `"): line for line in table.splitlines()}
+    assert re.search(r"\| 3 \| \(74\.1\) missing \| \(0\.0388\) [\d.]+ \[[\d.]+, [\d.]+\]", rows["ours"])
+    assert "(" not in rows["aligned_no_T"] and "| 3 |" in rows["aligned_no_T"]
+    assert "| 0 | (65.2) missing | (0.0699) missing |" in rows["no_M"]
+    assert "aligned_no_M" not in rows and "no_T_no_Ladv" not in rows  # neither reported nor measured
 
 
 def test_a_readme_without_marks_is_refused():
-    assert updated(f"a{START}old{END}b", "new\n") == f"a{START}\nnew\n{END}b"
+    start, end = START.format("x"), END.format("x")
+    assert updated(f"a{start}old{end}b", {"x": "new\n"}) == f"a{start}\nnew\n{end}b"
     with pytest.raises(ValueError):
-        updated("nothing", "new")
+        updated("nothing", {"x": "new"})
 
 
 def test_committed_records_come_from_clean_commits():
