@@ -1,0 +1,95 @@
+"""Image files spoken into WAV files, from the command line.
+
+`python -m skiplib.speak photo.jpg holiday/*.png --checkpoint RUN --to speech` writes `speech/photo.wav` and
+so on, and what the same model writes of each image on the standard output. Without `--checkpoint` the one
+that ships speaks, which knows SkipWorld's scenes alone; a run of one's own is a folder under `runs/`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import soundfile
+
+from skiplib.audio import to_waves
+from skiplib.checkpoints import load_model
+from skiplib.errors import CheckpointError, DataError, SkiplibError
+from skiplib.files import whole
+from skiplib.media import picture
+from skiplib.shipped import locate
+from skiplib.systems import System
+
+BATCH = 64  # images that are held at once
+
+
+def speak(
+    model: System, images: Sequence[Path], folder: Path
+) -> Iterator[tuple[Path, Path | DataError, str]]:
+    """For each image file the WAV written for it in `folder`, named as it is, and the model's own text of it
+    ("" where it writes none); or why the file cannot be read, and the others go on.
+
+    Raises `DataError` if two images would be written to one file, and `CheckpointError` if the model does not
+    speak images; nothing is written then.
+    """
+    if ("image", "speech") not in model.tasks:
+        raise CheckpointError(f"{model.experiment.variant} does not speak what an image shows")
+    places: dict[Path, Path] = {}
+    for path in images:
+        place = folder / f"{path.stem}.wav"
+        if (other := places.setdefault(place, path)) != path:
+            raise DataError(f"{other} and {path} would both be {place}: give one of them another name")
+    for start in range(0, len(images), BATCH):
+        yield from _batch(model, images[start : start + BATCH], folder)
+
+
+def _batch(
+    model: System, images: Sequence[Path], folder: Path
+) -> Iterator[tuple[Path, Path | DataError, str]]:
+    found, pictures = {}, []
+    for path in images:
+        try:
+            pictures.append(picture(path))
+            found[path] = len(pictures) - 1
+        except DataError as error:
+            yield path, error, ""
+    if not found:
+        return
+    mels = model.translate(pictures, "image", "speech")
+    writes = ("image", "text") in model.tasks
+    written = model.translate(pictures, "image", "text") if writes else [""] * len(pictures)
+    audio = model.experiment.audio
+    for path, i in found.items():
+        (wave,) = to_waves(mels[i : i + 1], audio)
+        place = folder / f"{path.stem}.wav"
+        with whole(place) as partial:
+            soundfile.write(partial, wave.numpy(), audio.rate, format="WAV")
+        yield path, place, written[i]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command line: 0, 1 if an image could not be read, 2 if nothing could be done."""
+    parser = argparse.ArgumentParser(prog="python -m skiplib.speak", description=__doc__.split("\n")[0])
+    parser.add_argument("image", nargs="+", type=Path, help="files of images, of any common format")
+    parser.add_argument("--checkpoint", default="ours_aligned", help="a run's folder name, or a file")
+    parser.add_argument("--to", type=Path, default=Path(), help="the folder to write to; default: here")
+    given = parser.parse_args(arguments)
+    lost = 0
+    try:
+        model = load_model(locate(given.checkpoint))
+        for image, made, text in speak(model, given.image, given.to):
+            if isinstance(made, DataError):
+                lost += 1
+                sys.stderr.write(f"{made}\n")
+            else:
+                sys.stdout.write(f"{image} -> {made}{': ' if text else ''}{text}\n")
+    except SkiplibError as error:
+        sys.stderr.write(f"{type(error).__name__}: {error}\n")
+        return 2
+    return 1 if lost else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
