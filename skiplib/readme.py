@@ -27,7 +27,8 @@ TABLE_1 = {f"i2s_bleu{n}": f"BLEU-{n}" for n in (1, 2, 3, 4)}
 TABLE_1 |= {"i2s_wer": "WER, captions", "i2s_i2t_wer": "WER, its own text"}
 TABLE_4 = {"i2t_bleu1": "BLEU-1, image to text", "s2t_wer": "WER, speech to text"}
 PHOTOGRAPHS = {"i2t_bleu4": "I2T BLEU-4", "i2t_cider": "I2T CIDEr", "i2s_bleu1": "I2S BLEU-1"}
-PHOTOGRAPHS |= {"i2s_bleu4": "I2S BLEU-4", "s2t_wer": "S2T WER", "t2s_wer": "T2S WER"}
+PHOTOGRAPHS |= {"i2s_bleu4": "I2S BLEU-4", "i2s_unique_words": "words heard", "s2t_wer": "S2T WER"}
+PHOTOGRAPHS |= {"t2s_wer": "T2S WER", "judge_wer_vocoded": "WER of the true voice"}
 
 
 def bars(runs: Sequence[Record]) -> str:
