@@ -36,37 +36,33 @@ def speak(
     """
     if ("image", "speech") not in model.tasks:
         raise CheckpointError(f"{model.experiment.variant} does not speak what an image shows")
-    places: dict[Path, Path] = {}
-    for path in images:
-        place = folder / f"{path.stem}.wav"
-        if (other := places.setdefault(place, path)) != path:
-            raise DataError(f"{other} and {path} would both be {place}: give one of them another name")
-    for start in range(0, len(images), BATCH):
-        yield from _batch(model, images[start : start + BATCH], folder)
+    wavs, taken = [(path, folder / f"{path.stem}.wav") for path in dict.fromkeys(images)], {}
+    for path, wav in wavs:
+        if (other := taken.setdefault(wav, path)) != path:
+            raise DataError(f"{other} and {path} would both be {wav}: give one of them another name")
+    for start in range(0, len(wavs), BATCH):
+        yield from _batch(model, wavs[start : start + BATCH])
 
 
-def _batch(
-    model: System, images: Sequence[Path], folder: Path
-) -> Iterator[tuple[Path, Path | DataError, str]]:
-    found, pictures = {}, []
-    for path in images:
+def _batch(model: System, wavs: Sequence[tuple[Path, Path]]) -> Iterator[tuple[Path, Path | DataError, str]]:
+    found, pictures = [], []
+    for path, wav in wavs:
         try:
             pictures.append(picture(path))
-            found[path] = len(pictures) - 1
+            found.append((path, wav))
         except DataError as error:
             yield path, error, ""
     if not found:
         return
     mels = model.translate(pictures, "image", "speech")
     writes = ("image", "text") in model.tasks
-    written = model.translate(pictures, "image", "text") if writes else [""] * len(pictures)
+    texts = model.translate(pictures, "image", "text") if writes else [""] * len(pictures)
     audio = model.experiment.audio
-    for path, i in found.items():
-        (wave,) = to_waves(mels[i : i + 1], audio)
-        place = folder / f"{path.stem}.wav"
-        with whole(place) as partial:
+    for (path, wav), mel, text in zip(found, mels, texts, strict=True):
+        (wave,) = to_waves([mel], audio)
+        with whole(wav) as partial:
             soundfile.write(partial, wave.numpy(), audio.rate, format="WAV")
-        yield path, place, written[i]
+        yield path, wav, text
 
 
 def main(arguments: list[str] | None = None) -> int:
