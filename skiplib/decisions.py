@@ -16,30 +16,45 @@ from skiplib.overlays import format_overlay
 from skiplib.records import Record
 
 PATH = ROOT / "DECISIONS.md"
+TRIALS = re.compile(r"^### (\d+)\. [^\n]+\n(.*?)(?=^### |\Z)", re.MULTILINE | re.DOTALL)
 ROW = re.compile(r"^\| (\d+) \| (.+?) \| (.+) \| (.+) \| ([^|]+) \|$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Decision:
     """A question that the paper leaves open: what we decided and why; `switches` are names of groups or
-    switches that an overlay may set."""
+    switches that an overlay may set, `trials` the prose of what was tried before, in Markdown."""
 
     number: int
     question: str
     decision: str
     why: str
     switches: tuple[str, ...]
+    trials: str = ""
 
 
 def decisions(path: Path = PATH) -> list[Decision]:
-    """The rows of the table, in order. Raises `DataError` if a row does not parse."""
-    text = path.read_text(encoding="utf-8")
-    rows = [row.groups() for row in ROW.finditer(text)]
-    lines = [line for line in text.splitlines() if re.match(r"\| \d", line)]
+    """The rows of the table, in order.
+
+    Raises `DataError` if a row does not parse, or trials belong to none.
+    """
+    table, _, tried = path.read_text(encoding="utf-8").partition("\n## Trials\n")
+    rows = [row.groups() for row in ROW.finditer(table)]
+    lines = [line for line in table.splitlines() if re.match(r"\| \d", line)]
     if len(rows) != len(lines):
         raise DataError(f"{path}: {len(lines) - len(rows)} of {len(lines)} rows do not have five columns")
+    trials = {number: prose.strip() for number, prose in TRIALS.findall(tried)}
+    if not trials.keys() <= {row[0] for row in rows}:
+        raise DataError(f"{path}: trials of a question that is not in the table")
     return [
-        Decision(int(number), question.strip("* "), decision, why, tuple(re.findall(r"`([\w.]*\w)", names)))
+        Decision(
+            int(number),
+            question.strip("* "),
+            decision,
+            why,
+            tuple(re.findall(r"`([\w.]*\w)", names)),
+            trials.get(number, ""),
+        )
         for number, question, decision, why, names in rows
     ]
 

@@ -33,6 +33,16 @@ def test_every_row_is_read_and_names_switches_that_exist() -> None:
             assert name in {*switches(), *groups}, (one.number, name)
 
 
+def test_trials_belong_to_their_question(tmp_path: Path) -> None:
+    found = {one.number: one for one in decisions()}
+    assert "diverged" in found[39].trials and "spectral" not in found[38].trials and not found[1].trials
+    assert all("trials" in one.why for one in found.values() if one.trials)
+    path = tmp_path / "d.md"
+    path.write_text("| 1 | what | so | why | - |\n\n## Trials\n\n### 2. What\n\nNothing.\n", encoding="utf-8")
+    with pytest.raises(DataError, match="not in the table"):
+        decisions(path)
+
+
 def test_a_row_without_five_columns_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "d.md"
     path.write_text("| 1 | what | so | why | `memory.slots` |\n| 2 | what | so |\n", encoding="utf-8")
