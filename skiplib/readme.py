@@ -110,6 +110,8 @@ def _cell(row: pd.Series, digits: int = 4) -> str:
     if pd.isna(row["mean"]):
         return "missing"
     mean, low, high = (f"{row[name]:.{digits}g}" for name in ("mean", "low", "high"))
+    if row.get("seeds") == 1 and low == high:  # one number of one run
+        return mean
     return f"{mean} [{low}, {high}]"
 
 
