@@ -38,6 +38,8 @@ SNAKEMAKE = $(BIN)/snakemake $(if $(PROFILE),--profile $(PROFILE),--cores $(CORE
 # A row that fails does not stop the others: the report comes all the same, and make fails at the end.
 study: $(READY)  ## the study, only what changed: SCALE=demo CORPUS=skipworld SEEDS=1 (more: every system)
 	@$(SNAKEMAKE) --keep-going -- rows < /dev/null; failed=$$?; \
+	if [ -n "$$(ls .snakemake/locks 2> /dev/null)" ]; then \
+		echo "Another make runs in this folder; if none does, one was killed: make unlock"; exit 1; fi; \
 	$(SNAKEMAKE) -- study < /dev/null && \
 	echo "Open reports/$(CORPUS)-$(SCALE)/index.html" && \
 	if [ $$failed -ne 0 ]; then echo "Some rows failed and are missing from the tables: see above"; exit 1; fi
