@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import json
 import multiprocessing
+import os
 import shutil
+import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -49,9 +51,7 @@ def build(
     }
     shards, made = place / "shards", {}
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(
-        workers, mp_context=context, initializer=torch.set_num_threads, initargs=(1,)
-    ) as pool:
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_begin) as pool:
         for name, (items, count) in parts.items():
             jobs = ((item, experiment.image, experiment.audio) for item in items)
             made[name] = _shards(pool, jobs, shards / name, count)
@@ -73,6 +73,18 @@ def build(
     if left_out:
         manifest["characters_left_out"] = dict(left_out.most_common())
     (place / "manifest.json").write_text(json.dumps(manifest, indent=1))
+
+
+def _begin() -> None:
+    """A worker has one thread, and ends with its parent: one that is killed cannot end its workers."""
+    torch.set_num_threads(1)
+    parent = multiprocessing.parent_process()
+
+    def follow() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
 
 
 def _shards(pool: ProcessPoolExecutor, jobs: Iterator[Job], folder: Path, count: int) -> list[Path]:

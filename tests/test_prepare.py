@@ -1,6 +1,8 @@
 import hashlib
 import json
 import os
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ProcessPoolExecutor
@@ -189,6 +191,27 @@ def test_processes_that_end_early_are_an_error_that_says_why(smoke, monkeypatch)
         pytest.raises(DataError, match=r"images ended before.*__main__"),
     ):
         list(building._outcomes(pool, [({}, smoke.image, smoke.audio)], bar, "images"))
+
+
+AT_WORK = """
+import multiprocessing, os, time
+from concurrent.futures import ProcessPoolExecutor
+from skiplib.building import _begin
+
+if __name__ == "__main__":
+    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn"), _begin) as pool:
+        print(pool.submit(os.getpid).result(), flush=True)
+        time.sleep(600)
+"""
+
+
+def test_workers_end_with_a_killed_process(tmp_path):
+    script = tmp_path / "at_work.py"
+    script.write_text(AT_WORK)
+    with subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline().strip().isdigit()
+        process.kill()
+        process.communicate(timeout=60)  # the workers have its output too: it ends with the last of them
 
 
 def test_batches_are_the_same_at_the_same_step(prepared, smoke):
