@@ -85,9 +85,13 @@ def experiment_of(path: Path) -> Experiment:
 def belongs(path: Path, experiment: Experiment) -> bool:
     """Whether a run of `experiment` would take this checkpoint as it is, and train nothing."""
     try:
-        metadata = header(path)
+        return made_by(header(path), experiment)
     except CheckpointError:
         return False
+
+
+def made_by(metadata: Mapping[str, str], experiment: Experiment) -> bool:
+    """Whether a checkpoint's metadata is of this experiment, and of the code that there is."""
     return metadata["experiment"] == experiment.model_dump_json() and metadata["code"] == code_digest()
 
 

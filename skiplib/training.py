@@ -217,10 +217,7 @@ def _usable(path: Path, experiment: Experiment) -> tuple[dict[str, Tensor], dict
     except CheckpointError as error:
         log.warning("%s; it is not used", error)
         return None
-    if (
-        metadata["experiment"] != experiment.model_dump_json()
-        or metadata["code"] != checkpoints.code_digest()
-    ):
+    if not checkpoints.made_by(metadata, experiment):
         log.warning("%s belongs to another experiment or other code; it is not used", path)
         return None
     return tensors, metadata
