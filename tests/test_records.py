@@ -12,7 +12,7 @@ import pytest
 from skiplib.config import experiment
 from skiplib.errors import RecordError
 from skiplib.metrics import bleu
-from skiplib.provenance import provenance
+from skiplib.provenance import processor, provenance
 from skiplib.records import (
     Record,
     by_length,
@@ -150,3 +150,12 @@ def test_errors_by_length_add_up_to_all_errors() -> None:
     assert found["rate"].tolist() == pytest.approx([1 / 7, 2 / 5, 4 / 21])
     assert (found["low"] <= found["rate"]).all() and (found["rate"] <= found["high"]).all()
     assert by_length(record(), "train_seconds").empty and by_length(record(), "i2t_bleu1").empty
+
+
+def test_a_processor_is_told_from_others_of_its_name(tmp_path):
+    told = tmp_path / "cpuinfo"
+    core = "vendor_id\t: AuthenticAMD\ncpu family\t: 25\nmodel\t\t: 17\nmodel name\t: AMD EPYC\n"
+    told.write_text(f"processor\t: 0\n{core}\nprocessor\t: 1\n{core}\n")
+    assert processor(told) == "AMD EPYC (family 25, model 17)"
+    told.write_text("processor\t: 0\nBogoMIPS\t: 50.00\n")  # some do not say
+    assert processor(told) == processor(tmp_path / "missing") != ""
