@@ -5,6 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 from itertools import pairwise
 
+from torch import nn
+
 from skiplib.config import Experiment
 
 
@@ -36,3 +38,17 @@ def learning(experiment: Experiment, stage: Stage) -> tuple[str, ...]:
         return ("text_encoder", "transformer", "memory", "text_decoder")
     decoders = ("image_decoder", "speech_decoder")
     return (*decoders, "image_encoder", "speech_encoder") if experiment.alignment.follow else decoders
+
+
+def rest(model: nn.Module, experiment: Experiment, stage: Stage) -> None:
+    """Put what does not learn in a stage after the first to rest, in place: its batch norms stand still as in
+    use, and nothing of it has a gradient.
+
+    In the text stage the norms of what learns stand still too: the modalities beside text are not there.
+    """
+    model.eval().requires_grad_(False)
+    for name in learning(experiment, stage):
+        model.get_submodule(name).train(stage is not Stage.TEXT).requires_grad_(True)
+    for part in model.modules():
+        if isinstance(part, nn.RNNBase):  # no dropout in them, and cuDNN passes no gradient back otherwise
+            part.train()

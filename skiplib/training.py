@@ -26,7 +26,7 @@ from skiplib.objective import BatchA, BatchB
 from skiplib.optimisers import learning_rate, make_optimisers, precision, set_rates
 from skiplib.prepare import Prepared
 from skiplib.provenance import device_name
-from skiplib.stages import Stage, learning, stages
+from skiplib.stages import Stage, learning, rest, stages
 from skiplib.systems import System, build, step_loss
 from skiplib.team import local_rank, team
 
@@ -118,7 +118,7 @@ def train(
     for step, stage, bar in _watched(start, plan, experiment.variant):
         set_rates(optimisers, optim, step)
         if stage is not Stage.JOINT and step == max(start, plan[stage].start):
-            _rest(model, learning(experiment, stage), still=stage is Stage.TEXT)
+            rest(model, experiment, stage)
         if stage in (Stage.TEXT, Stage.CHAIN) and step == plan[stage].start:
             _forget(optimisers, [model.get_submodule(part) for part in learning(experiment, stage)])
         total, terms = gradients(step, stage)
@@ -160,17 +160,6 @@ def _watched(start: int, plan: dict[Stage, range], title: str) -> Iterator[tuple
             bar = tqdm(left, initial=done, total=len(steps), desc=f"{title}, {stage}", mininterval=2)
             for step in bar:
                 yield step, stage, bar
-
-
-def _rest(model: System, learns: Sequence[str], still: bool) -> None:
-    """All but some parts as they are when used: batch norms stand still, nothing has a gradient. `still`: the
-    norms of what learns too, where they are of modalities that are not there."""
-    model.eval().requires_grad_(False)
-    for name in learns:
-        model.get_submodule(name).train(not still).requires_grad_(True)
-    for part in model.modules():
-        if isinstance(part, nn.RNNBase):  # no dropout in them, and cuDNN passes no gradient back otherwise
-            part.train()
 
 
 def _seed(seed: int, place: int) -> int:

@@ -22,3 +22,10 @@ def test_training_is_measured_stage_by_stage(tmp_path, monkeypatch, capsys):
     table = pd.read_csv(tmp_path / "reports" / "benchmark-train.csv")
     assert table["stage"].tolist() == ["joint", "text", "apart"] and (table["samples a second"] > 0).all()
     assert "mel frames a second" in capsys.readouterr().out
+
+
+def test_what_other_machines_gave_stays(tmp_path):
+    path = tmp_path / "benchmark-prepare.csv"
+    for machine, seconds in (("one", 1.0), ("other", 2.0), ("one", 3.0)):
+        benchmark._add(pd.DataFrame({"items": [16], "seconds": [seconds], "machine": [machine]}), path)
+    assert pd.read_csv(path)[["machine", "seconds"]].to_numpy().tolist() == [["other", 2.0], ["one", 3.0]]
