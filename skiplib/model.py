@@ -68,9 +68,7 @@ class SkipNet(nn.Module):
         self.image_decoder = ImageDecoder(experiment)
         self.text_decoder = TextDecoder(experiment)
         self.speech_decoder = SpeechDecoder(experiment)
-        for part in self.modules():
-            if isinstance(part, nn.RNNBase):
-                _start_recurrence(part)
+        start_recurrence(self)
 
     def bottleneck(self, encoded: Mapping[str, Encoded]) -> dict[str, Code]:
         """T and M over what the encoders answered, by modality.
@@ -192,15 +190,17 @@ def code_norm(experiment: Experiment) -> nn.Module:
     return nn.BatchNorm1d(experiment.code) if experiment.code_norm == "batch" else nn.Identity()
 
 
-def _start_recurrence(rnn: nn.RNNBase) -> None:
-    """Orthogonal recurrent weights, and LSTMs that remember at first: a code must last a whole sentence."""
-    size = rnn.hidden_size
-    for name, parameter in rnn.named_parameters():
-        if name.startswith("weight_hh"):
-            for gate in range(0, len(parameter), size):
-                nn.init.orthogonal_(parameter.data[gate : gate + size])
-        elif name.startswith("bias_hh") and isinstance(rnn, nn.LSTM):
-            nn.init.constant_(parameter.data[size : 2 * size], 1.0)
+def start_recurrence(network: nn.Module) -> None:
+    """Orthogonal recurrent weights in all GRUs and LSTMs, and LSTMs that remember at first: a code must last
+    a whole sentence."""
+    for rnn in (part for part in network.modules() if isinstance(part, nn.RNNBase)):
+        size = rnn.hidden_size
+        for name, parameter in rnn.named_parameters():
+            if name.startswith("weight_hh"):
+                for gate in range(0, len(parameter), size):
+                    nn.init.orthogonal_(parameter.data[gate : gate + size])
+            elif name.startswith("bias_hh") and isinstance(rnn, nn.LSTM):
+                nn.init.constant_(parameter.data[size : 2 * size], 1.0)
 
 
 def _joined(parts: list[Code]) -> tuple[Tensor, Tensor, Tensor]:

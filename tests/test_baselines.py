@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from skiplib import config
 from skiplib.baselines import cyclegan
@@ -46,6 +47,18 @@ def fit(variant: str, batch: Batch, steps: int) -> tuple[Any, dict[str, float], 
 
 def test_every_baseline_has_a_network() -> None:
     assert set(NETWORKS) == set(config.BASELINES)
+
+
+@pytest.mark.parametrize("variant", ["ours", *NETWORKS])
+def test_recurrent_weights_start_alike_in_every_system(variant: str) -> None:
+    rnns = [part for part in build(experiment(variant, "smoke")).modules() if isinstance(part, nn.RNNBase)]
+    assert rnns
+    for rnn in rnns:
+        size = rnn.hidden_size
+        for gate in rnn.weight_hh_l0.detach().split(size):
+            assert torch.allclose(gate @ gate.mT, torch.eye(size), atol=1e-4)
+        if isinstance(rnn, nn.LSTM):
+            assert (rnn.bias_hh_l0.detach()[size : 2 * size] == 1).all()
 
 
 def test_each_task_can_learn_a_few_pairs_by_heart(batch: Batch) -> None:

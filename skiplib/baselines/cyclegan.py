@@ -15,6 +15,7 @@ from skiplib.decoders import ImageDecoder
 from skiplib.encoders import ImageEncoder, SpeechEncoder, valid
 from skiplib.errors import ConfigError
 from skiplib.inputs import image_batch, mel_batch
+from skiplib.model import start_recurrence
 from skiplib.objective import BatchA, BatchB, added
 from skiplib.speech_decoder import SpeechDecoder
 
@@ -40,6 +41,7 @@ class CycleGAN(Baseline):
         self.image_decoder = ImageDecoder(experiment)
         self.image_discriminator = Discriminator(3, experiment)
         self.speech_discriminator = Discriminator(1, experiment)
+        start_recurrence(self)
 
     def loss(self, a: BatchA, b: BatchB) -> tuple[Float[Tensor, ""], dict[str, float]]:
         """Cycle, stop and least-squares adversarial terms (Mao et al. 2017), each reaching its own side."""

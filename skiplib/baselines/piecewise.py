@@ -12,6 +12,7 @@ from skiplib.config import Experiment
 from skiplib.decoders import TextDecoder
 from skiplib.encoders import TextEncoder, image_encoder
 from skiplib.features import seen_batch
+from skiplib.model import start_recurrence
 from skiplib.objective import BatchA, BatchB, added, spoken, written
 from skiplib.speech_decoder import SpeechDecoder
 from skiplib.text import decode, encode_batch
@@ -34,6 +35,7 @@ class Piecewise(Baseline):
         self.text_decoder = TextDecoder(experiment)
         self.text_coder = Coder(TextEncoder(experiment), experiment)
         self.speech_decoder = SpeechDecoder(experiment)
+        start_recurrence(self)
 
     def loss(self, a: BatchA, b: BatchB) -> tuple[Float[Tensor, ""], dict[str, float]]:
         """The sum of `terms`, and their values."""

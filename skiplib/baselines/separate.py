@@ -12,6 +12,7 @@ from skiplib.config import Experiment
 from skiplib.decoders import ImageDecoder, TextDecoder
 from skiplib.encoders import SpeechEncoder, TextEncoder
 from skiplib.inputs import mel_batch
+from skiplib.model import start_recurrence
 from skiplib.objective import BatchA, BatchB, painted, written
 from skiplib.text import decode, encode_batch
 
@@ -27,6 +28,7 @@ class Separate(Piecewise):
         self.image_decoder = ImageDecoder(experiment)
         self.speech_coder = Coder(SpeechEncoder(experiment), experiment)
         self.transcript_decoder = TextDecoder(experiment)
+        start_recurrence(self)
 
     def terms(self, a: BatchA, b: BatchB) -> dict[str, Tensor]:
         """Those of `Piecewise`, Eq. 4 from A's texts, and cross-entropy of B's texts from their speech."""
