@@ -64,7 +64,7 @@ def test_recurrent_weights_start_alike_in_every_system(variant: str) -> None:
 def test_each_task_can_learn_a_few_pairs_by_heart(batch: Batch) -> None:
     """Of `separate`, which holds the two models of `piecewise`."""
     a, b = batch
-    system, first, terms = fit("separate", batch, 150)
+    system, first, terms = fit("separate", batch, 250)
     assert isinstance(system, Piecewise)
     for name in ("image_to_text", "speech_to_text"):
         assert terms[name] < 0.1, name
