@@ -16,8 +16,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from skiplib.errors import SkiplibError
-from skiplib.explore import Desk, mel_of
-from skiplib.inputs import image_array
+from skiplib.explore import Desk, as_seen, mel_of
 from skiplib.intake import Intake
 from skiplib.media import picture, recording
 from skiplib.widgets import picture_html
@@ -83,17 +82,23 @@ class ImageChoice(Choice):
         self._choose()
 
     @property
+    def picture(self) -> Any:
+        """What `translate` takes: another model may see more of it than this one does."""
+        return self.desk.examples.pictures[self.slider.value] if self.own is None else self.own
+
+    @property
     def image(self) -> UInt8[np.ndarray, "3 size size"]:
-        """What the model is shown."""
-        return self.desk.examples.images[self.slider.value] if self.own is None else self.own
+        """What the model sees of it."""
+        if self.own is None:
+            return self.desk.examples.images[self.slider.value]
+        return as_seen(self.own, self.desk.experiment)
 
     def _choose(self) -> None:
         super()._choose()
         self._draw(f"test image {self.slider.value}: {self.captions[0]}")
 
     def _take(self, content: BytesIO, name: str) -> str:
-        image = image_array(picture(content, name), self.desk.experiment.image.size)
-        self.own = np.ascontiguousarray(image.transpose(2, 0, 1))
+        self.own = picture(content, name)
         self._draw(name)
         return f"{name}, as the model sees it; move the slider to go back to the test images."
 

@@ -9,13 +9,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
+from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from skiplib import shipped
+from skiplib import features, shipped
 from skiplib.audio import prepare_wave, to_mel, to_waves
 from skiplib.bottleneck import MemoryFusion
 from skiplib.config import Experiment
@@ -30,8 +31,10 @@ from skiplib.text import words
 
 @dataclass(frozen=True, eq=False)
 class Examples:
-    """Test items: images, their captions, and the mels of the first captions, spoken."""
+    """Test items: pictures as `translate` takes them and as the model sees them, their captions, and the mels
+    of the first captions, spoken."""
 
+    pictures: list[Any]
     images: UInt8[np.ndarray, "items 3 size size"]
     captions: list[list[str]]
     mels: list[Float[Tensor, "_ mel"]]
@@ -49,10 +52,17 @@ def examples(experiment: Experiment, n: int) -> Examples:
     items = list(islice(opened.a.image_text("test"), n))
     if not items:
         raise DataError(f"the corpus {experiment.corpus} has no test items, or none were asked for ({n})")
-    images = [image_array(item.image(), experiment.image.size).transpose(2, 0, 1) for item in items]
+    pictures = [item.image() for item in items]
+    images = np.stack([as_seen(picture, experiment) for picture in pictures])
     spoken = [item.waveform() for item in islice(opened.truth, n)]
     mels = [mel_of(wave, rate, experiment) for wave, rate in spoken]
-    return Examples(np.stack(images), [list(item.captions) for item in items], mels)
+    return Examples(pictures, images, [list(item.captions) for item in items], mels)
+
+
+def as_seen(picture: Any, experiment: Experiment) -> UInt8[np.ndarray, "3 size size"]:
+    """A picture as E_img sees it, or the frozen network before it. Raises as `inputs.image_array` does."""
+    size = experiment.image.size if experiment.image.features == "none" else features.SIZE
+    return np.ascontiguousarray(image_array(picture, size).transpose(2, 0, 1))
 
 
 def first_sayable(shown: Examples, experiment: Experiment) -> int:

@@ -11,7 +11,6 @@ from html import escape
 from typing import Any
 
 import ipywidgets
-import numpy as np
 from torch import Tensor
 
 from skiplib import explore, figures, shipped
@@ -54,7 +53,7 @@ def image_panel(desk: Desk) -> Panel:
     choice = ImageChoice(desk)
 
     def answer() -> str:
-        code = desk.model.encode(choice.image[None], "image")
+        code = desk.model.encode([choice.picture], "image")
         (mel,) = desk.model.decode(code, "speech")
         (text,) = desk.model.decode(code, "text")
         (said,) = spoken(desk, [mel], "what the model says of the image", choice.captions)
@@ -115,10 +114,10 @@ def compare_panel(desk: Desk) -> Panel:
         rows = []
         for name in models.value:
             model = loaded(shipped.locate(name))
-            mels = model.translate(choice.image[None], "image", "speech")
+            mels = model.translate([choice.picture], "image", "speech")
             said = spoken(desk, mels, f"{name} on the image", choice.captions)[0]
             writes = ("image", "text") in model.tasks
-            text = model.translate(choice.image[None], "image", "text")[0] if writes else "-"
+            text = model.translate([choice.picture], "image", "text")[0] if writes else "-"
             rows.append(f"<h4>{escape(name)}</h4>{said}{line('written', text)}")
         return "".join(rows) or "<p>Choose one or more checkpoints.</p>"
 
@@ -163,7 +162,7 @@ def between_panel(desk: Desk) -> Panel:
     ends = [ImageChoice(desk, "From test image"), ImageChoice(desk, "to test image", other)]
 
     def answer() -> str:
-        pair = desk.model.encode(np.stack([end.image for end in ends]), "image")
+        pair = desk.model.encode([end.picture for end in ends], "image")
         code = explore.between(desk.model, pair, STEPS)
         texts = desk.model.decode(code, "text")
         said = spoken(desk, desk.model.decode(code, "speech"), "speech on the way")
@@ -173,21 +172,21 @@ def between_panel(desk: Desk) -> Panel:
     return Panel([end.box for end in ends], "Speak on the way", answer)
 
 
-def memory_panel(desk: Desk) -> MemoryExplorer:
-    """Which slots the examples read, as image, as caption and as that caption spoken.
-
-    Raises `ConfigError` if the model has no memory of slots.
-    """
+def memory_panel(desk: Desk) -> MemoryExplorer | ipywidgets.HTML:
+    """Which slots the examples read, as image, as caption and as that caption spoken; a message where the
+    model has no memory of slots."""
+    if not isinstance(desk.model.memory, MemoryFusion):
+        return ipywidgets.HTML(f"<p>{desk.experiment.variant} has no memory: there are no slots to read.</p>")
     shown = desk.examples
     captions = [texts[0] for texts in shown.captions]
-    given = {"image": shown.images, "text": captions, "speech": shown.mels}
+    given = {"image": shown.pictures, "text": captions, "speech": shown.mels}
     codes = {source: desk.model.encode(x, source) for source, x in given.items()}
     reads = {source: explore.attention(desk.model, code).cpu().numpy() for source, code in codes.items()}
     return MemoryExplorer(reads, captions, shown.images)
 
 
 def _encoded(desk: Desk, choice: ImageChoice) -> Code:
-    return desk.model.encode(choice.image[None], "image")
+    return desk.model.encode([choice.picture], "image")
 
 
 def _read_html(desk: Desk, code: Code) -> str:

@@ -89,38 +89,43 @@ def paired_bootstrap(
 ) -> tuple[float, float, float]:
     """The mean difference `first` - `second` over runs in pairs, and its 95% percentile interval.
 
-    Pairs are resampled, then their items, the same items of both: what is hard for both does not count.
+    Pairs are resampled, and items, the same of both sides: what is hard for both does not count.
 
     Raises `DataError` if there is no pair, or one whose sides differ in their number of items.
     """
     pairs = list(zip(first, second, strict=True))
     if not pairs or not all(len(x) == len(y) > 0 for x, y in pairs):
         raise DataError("nothing to compare: runs come in pairs, over the same items")
-    rng = np.random.default_rng(seed)
-    drawn = rng.integers(len(pairs), size=(n, len(pairs)))
-    values = np.empty(drawn.shape)
-    for i, (x, y) in enumerate(pairs):
-        places = drawn == i
-        rows = rng.integers(len(x), size=(int(places.sum()), len(x)))
-        values[places] = x.resampled(rows) - y.resampled(rows)
-    low, high = np.nanpercentile(values.mean(axis=1), [2.5, 97.5])
-    return float(np.mean([x.value - y.value for x, y in pairs])), float(low), float(high)
+    rows = _rows([len(x) for x, _ in pairs], n, seed)
+    values = [x.resampled(rows[len(x)]) - y.resampled(rows[len(x)]) for x, y in pairs]
+    return float(np.mean([x.value - y.value for x, y in pairs])), *_interval(np.array(values), seed)
 
 
 def stratified_bootstrap(runs: Sequence[Scores], n: int = 1000, seed: int = 0) -> tuple[float, float]:
-    """The 95% percentile interval of the mean over runs, one a seed: runs resampled, then their items.
+    """The 95% percentile interval of the mean over runs, one a seed: runs resampled, and items.
 
     Raises `DataError` if there is no run, or one without items.
     """
     if not runs or not all(len(run) for run in runs):
         raise DataError("nothing to resample: every run needs a scored item")
-    rng = np.random.default_rng(seed)
-    drawn = rng.integers(len(runs), size=(n, len(runs)))
-    values = np.empty(drawn.shape)
-    for i, run in enumerate(runs):  # all samples of one run at once
-        places = drawn == i
-        values[places] = run.resampled(rng.integers(len(run), size=(int(places.sum()), len(run))))
-    means = values.mean(axis=1)
+    rows = _rows([len(run) for run in runs], n, seed)
+    return _interval(np.array([run.resampled(rows[len(run)]) for run in runs]), seed)
+
+
+def _rows(lengths: Sequence[int], n: int, seed: int) -> dict[int, np.ndarray]:
+    """`n` draws of items for each length, [n, length].
+
+    All runs of a draw have the same items: those of the test set. Drawn for each run anew, three seeds would
+    count as three times as many items, and a thing that no seed changes would look better known.
+    """
+    rng = np.random.default_rng([seed, 1])
+    return {length: rng.integers(length, size=(n, length)) for length in sorted(set(lengths))}
+
+
+def _interval(values: np.ndarray, seed: int) -> tuple[float, float]:
+    """From the values of runs in draws of items, [runs, n], with the runs drawn too."""
+    drawn = np.random.default_rng([seed, 2]).integers(len(values), size=values.shape)
+    means = np.take_along_axis(values, drawn, axis=0).mean(axis=0)
     if np.isnan(means).all():
         return float("nan"), float("nan")
     low, high = np.nanpercentile(means, [2.5, 97.5])

@@ -7,7 +7,7 @@ import torch
 
 from skiplib.config import experiment
 from skiplib.errors import ConfigError
-from skiplib.explore import attention, between, examples, first_sayable, reweighed
+from skiplib.explore import as_seen, attention, between, examples, first_sayable, reweighed
 from skiplib.lexicon import vocabularies
 from skiplib.model import SkipNet
 from skiplib.prepare import Prepared
@@ -17,6 +17,8 @@ def test_examples_are_the_prepared_test_items(prepared: Prepared, smoke) -> None
     shown, test = examples(smoke, 3), prepared.a["test"]
     assert len(shown) == 3 and shown.captions == [list(texts) for texts in test.captions[:3]]
     assert (shown.images == test.images[:3]).all()
+    features = experiment("ours_aligned", "smoke", overlay={"image.features": "efficientnet_lite0"})
+    assert as_seen(shown.pictures[0], features).shape == (3, 224, 224)
     for row, mel in enumerate(shown.mels):
         assert torch.allclose(mel, torch.tensor(prepared.truth.mel(row), dtype=torch.float32), atol=1e-2)
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from skiplib import metrics
 from skiplib.errors import DataError
-from skiplib.scores import ItemScores, bootstrap, stratified_bootstrap
+from skiplib.scores import ItemScores, bootstrap, paired_bootstrap, stratified_bootstrap
 
 WORDS = ("red", "blue", "circle", "square", "above", "big")
 sentences = st.lists(st.sampled_from(WORDS), min_size=1, max_size=8).map(" ".join)
@@ -165,6 +165,13 @@ def test_seeds_that_differ_widen_the_interval() -> None:
     alike = [ItemScores((rng.random(200) < 0.5).astype(float), np.ones(200)) for _ in range(3)]
     apart = [ItemScores((rng.random(200) < p).astype(float), np.ones(200)) for p in (0.1, 0.5, 0.9)]
     assert np.ptp(stratified_bootstrap(apart)) > 3 * np.ptp(stratified_bootstrap(alike))
+
+
+def test_seeds_that_agree_are_no_further_items() -> None:
+    scores = ItemScores(np.random.default_rng(0).integers(0, 2, 200).astype(float), np.ones(200))
+    assert stratified_bootstrap([scores] * 3) == bootstrap(scores)
+    shifted = ItemScores(scores.numerator + 1, scores.denominator)
+    assert paired_bootstrap([shifted] * 3, [scores] * 3) == pytest.approx((1, 1, 1))
 
 
 def test_bleu_can_be_resampled() -> None:

@@ -56,6 +56,7 @@ def test_an_image_of_ones_own_takes_the_place_of_the_test_image(desk: Desk) -> N
     assert choice.captions, "a bad file changes nothing"
     assert "as the model sees it" in send(choice.drop, png("L"), "grey.png")
     assert choice.image.shape == (3, 64, 64) and choice.captions == [] and "grey.png" in choice.preview.value
+    assert choice.picture.size == (90, 60), "a model that sees features is given all of it"
     choice.slider.value = 1
     assert (choice.image == desk.examples.images[1]).all() and choice.drop.message == ""
 
@@ -101,6 +102,7 @@ def test_a_model_without_slots_says_so(desk: Desk) -> None:
     desk.experiment = desk.model.experiment
     assert "no slots" in panels.slot_panel(desk).page.value
     assert "<audio" in panels.image_panel(desk).page.value
+    assert "aligned_no_M has no memory" in panels.memory_panel(desk).value
 
 
 def test_checkpoints_stand_side_by_side(desk: Desk) -> None:
