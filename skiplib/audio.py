@@ -43,10 +43,12 @@ def _inverse_filters(audio: Audio) -> Float[Tensor, "bins mel"]:
 def to_mel(wave: Float[Tensor, " samples"], audio: Audio) -> Float[Tensor, "time mel"]:
     """Mel-spectrogram of a mono waveform at `audio.rate` Hz.
 
-    Raises `DataError` on an empty or non-finite waveform.
+    Raises `DataError` on a waveform that is empty, not finite, or no longer than half of `audio.fft`.
     """
     if wave.ndim != 1 or wave.numel() == 0:
         raise DataError(f"a mono waveform with samples is needed, not one of shape {tuple(wave.shape)}")
+    if wave.numel() <= audio.fft // 2:  # its ends cannot be reflected
+        raise DataError(f"{wave.numel()} samples are too short: more than {audio.fft // 2} are needed")
     if not torch.isfinite(wave).all():
         raise DataError("the waveform holds values that are not numbers")
     wave = torchaudio.functional.preemphasis(wave.float(), audio.preemphasis)

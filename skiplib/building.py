@@ -56,10 +56,9 @@ def build(
             jobs = ((item, experiment.image, experiment.audio) for item in items)
             made[name] = _shards(pool, jobs, shards / name, count)
     counts, lost, left_out = _merged(place, [path for paths in made.values() for path in paths])
-    shutil.rmtree(shards)
     with (place / "quarantine.csv").open("w", newline="") as file:
         csv.writer(file).writerows([("item", "file", "sha256", "reason"), *lost])
-    names = sorted(path.name for path in place.iterdir())
+    names = sorted(path.name for path in place.iterdir() if path.name not in ("shards", "manifest.json"))
     # Apart, as the voice may differ in the last bit elsewhere.
     audio = [name for name in names if name.startswith("mels_")]
     manifest = {
@@ -73,6 +72,7 @@ def build(
     if left_out:
         manifest["characters_left_out"] = dict(left_out.most_common())
     (place / "manifest.json").write_text(json.dumps(manifest, indent=1))
+    shutil.rmtree(shards)  # last: until here an interruption loses nothing
 
 
 def _begin() -> None:

@@ -15,8 +15,9 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from skiplib.config import Experiment
-from skiplib.errors import CheckpointError, SkiplibError
+from skiplib.errors import CheckpointError, DataError, SkiplibError
 from skiplib.files import whole
+from skiplib.prepare import prepared_hash
 from skiplib.systems import System, build
 
 FORMAT = "1"
@@ -85,14 +86,16 @@ def experiment_of(path: Path) -> Experiment:
 def belongs(path: Path, experiment: Experiment) -> bool:
     """Whether a run of `experiment` would take this checkpoint as it is, and train nothing."""
     try:
-        return made_by(header(path), experiment)
-    except CheckpointError:
+        return made_by(header(path), experiment, prepared_hash(experiment, audio=False))
+    except (CheckpointError, DataError):
         return False
 
 
-def made_by(metadata: Mapping[str, str], experiment: Experiment) -> bool:
-    """Whether a checkpoint's metadata is of this experiment, and of the code that there is."""
-    return metadata["experiment"] == experiment.model_dump_json() and metadata["code"] == code_digest()
+def made_by(metadata: Mapping[str, str], experiment: Experiment, data: str) -> bool:
+    """Whether a checkpoint's metadata is of this experiment, of `data` (`Prepared.content`), and of the code
+    that there is."""
+    wanted = {"experiment": experiment.model_dump_json(), "data": data, "code": code_digest()}
+    return all(metadata.get(name) == value for name, value in wanted.items())
 
 
 def _named(path: Path, metadata: Mapping[str, str]) -> Experiment:

@@ -38,9 +38,9 @@ LONGEST = 12  # digits of a number that is read as one; longer ones digit by dig
 
 _ABBREVIATED = re.compile(rf"\b({'|'.join(ABBREVIATIONS)})\.(?=\s+[\w(])")
 _NUMBERED = re.compile(r"\bNo\.(?=\s*\d)")
-_MONEY = re.compile(r"([$£€])\s?(\d[\d,]*(?:\.\d+)?)")
+_MONEY = re.compile(r"([$£€])\s?(\d+(?:,\d{3})*(?:\.\d+)?)")
 _CURRENCY = {"$": "dollars", "£": "pounds", "€": "euros"}
-_ORDINAL = re.compile(r"\b(\d+)(?:st|nd|rd|th)\b")
+_ORDINAL = re.compile(r"\b(\d+(?:,\d{3})*)(?:st|nd|rd|th)\b")
 _TIME = re.compile(r"(?<=\d):(?=\d)")
 _NUMBER = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?")
 
@@ -55,7 +55,7 @@ def clean(sentence: str) -> tuple[str, list[str]]:
     said = _NUMBERED.sub("number", said)
     said = _MONEY.sub(lambda found: f" {found[2]} {_CURRENCY[found[1]]} ", said)
     said = _TIME.sub(" ", said)
-    said = _ORDINAL.sub(lambda found: _number(found[1], to="ordinal"), said)
+    said = _ORDINAL.sub(lambda found: _number(found[1].replace(",", ""), to="ordinal"), said)
     said = _NUMBER.sub(lambda found: f" {_number(found[0].replace(',', ''))} ", said)
     for sign, word in SIGNS.items():
         said = said.replace(sign, word)

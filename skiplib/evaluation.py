@@ -102,14 +102,10 @@ def floor(prepared: Prepared, experiment: Experiment, judge: Judge, progress: bo
     count = min(experiment.evaluation.scenes, len(prepared.truth.sentences))
     path = prepared.beside(f"-{count}.floor.json")
     if not path.exists():
-        bar = tqdm(
-            open_corpus(experiment).truth,
-            total=count,
-            desc="true speech",
-            mininterval=1,
-            disable=not progress,
-        )
-        voice = [prepare_wave(*item.waveform(), experiment.audio).numpy() for item in islice(bar, count)]
+        usable = set(prepared.truth.ids)  # the corpus may have items that could not be
+        items = islice((item for item in open_corpus(experiment).truth if item.id in usable), count)
+        bar = tqdm(items, total=count, desc="true speech", mininterval=1, disable=not progress)
+        voice = [prepare_wave(*item.waveform(), experiment.audio).numpy() for item in bar]
         vocoded = to_waves(
             [torch.from_numpy(np.array(prepared.truth.mel(i))) for i in range(count)],
             experiment.audio,

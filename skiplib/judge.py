@@ -35,6 +35,8 @@ WEIGHTS_SHA256 = "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b
 # no transcript that is not a loop: speech has about 4 tokens a second.
 TOKENS_PER_SECOND = 10
 FEWEST_TOKENS = 8
+NOISE = re.compile(r"\([^)]*\)|\[[^]]*\]")  # what Whisper writes of what is not speech: "(music)"
+BRACKETS = str.maketrans("()[]{}<>", " " * 8)
 
 # fmt: off
 SMALL_NUMBERS = (
@@ -109,7 +111,7 @@ class WhisperJudge:
             condition_on_previous_text=False,
             max_new_tokens=FEWEST_TOKENS + int(TOKENS_PER_SECOND * min(seconds, 30)),
         )
-        return " ".join(segment.text.strip() for segment in segments).strip()
+        return NOISE.sub(" ", " ".join(segment.text.strip() for segment in segments)).strip()
 
 
 def prepare(waveform: np.ndarray, rate: int) -> np.ndarray:
@@ -158,10 +160,13 @@ def normalise(text: str) -> str:
     """`text` as it is scored: Whisper's English normaliser (Radford et al. 2022, appendix C).
 
     Numbers to twenty are words, as the world's sentences have them. Applied to reference and
-    hypothesis alike: spellings turn American and contractions are written out in both.
+    hypothesis alike: spellings turn American and contractions are written out in both. Words in brackets,
+    which the normaliser would take away, stay: a voice says them.
     """
     # an ellipsis leaves a stop behind
-    words = [word for word in _normaliser()(text).split() if any(c.isalnum() for c in word)]
+    words = [
+        word for word in _normaliser()(text.translate(BRACKETS)).split() if any(c.isalnum() for c in word)
+    ]
     return " ".join(SMALL_NUMBERS[int(word)] if re.fullmatch("1?[0-9]|20", word) else word for word in words)
 
 

@@ -37,7 +37,7 @@ class Known:
 
     `things` names what an image shows, as "red circle"; `labels` gives the class of each attribute,
     [items, attributes]; `vocabulary` holds the words of both sets, `zero_shot` those that only A has,
-    and `zero_shot_concepts` what they stand for.
+    and `zero_shot_concepts` what they stand for; words of captions as `judge.normalise` writes them.
     """
 
     truth: Callable[[Item], Facts]
@@ -56,7 +56,7 @@ def known(experiment: Experiment, prepared: Prepared) -> Known:
         return _scenes(experiment.world)
     if experiment.corpus == "digits":
         return _digits()
-    return _captions(experiment, prepared)
+    return _captions(prepared)
 
 
 def _scenes(world: World) -> Known:
@@ -94,7 +94,7 @@ def _digits() -> Known:
     )
 
 
-def _captions(experiment: Experiment, prepared: Prepared) -> Known:
+def _captions(prepared: Prepared) -> Known:
     def facts(text: str) -> Facts:
         said = [word for word in normalise(text).split() if word not in SMALL_WORDS]
         return Facts(tuple(("word", word) for word in said), ())
@@ -104,8 +104,8 @@ def _captions(experiment: Experiment, prepared: Prepared) -> Known:
 
     train = prepared.a["train"].facts
     common = [word for word, _ in Counter(word for item in train for word in things(item)).most_common(8)]
-    lists = gap.word_lists(experiment, prepared)
-    zero_shot = [word for word in lists[gap.ZERO_SHOT] if word not in SMALL_WORDS]
+    a, b = ({w for text in found for w in normalise(text).split()} for found in gap.texts(prepared).values())
+    zero_shot = sorted(a - b - SMALL_WORDS)
     return Known(
         truth=lambda item: facts(item["captions"][0]),
         told=facts,
@@ -114,7 +114,7 @@ def _captions(experiment: Experiment, prepared: Prepared) -> Known:
         labels=lambda items: np.array([[word in things(item) for word in common] for item in items]).astype(
             int
         ),
-        vocabulary=frozenset(word for words in lists.values() for word in words),
+        vocabulary=frozenset(a | b),
         zero_shot=zero_shot,
         zero_shot_concepts=[("word", word) for word in zero_shot],
     )

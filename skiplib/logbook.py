@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ import torch
 from torch import nn
 
 from skiplib.audio import to_waves
+from skiplib.files import whole
 from skiplib.prepare import Prepared
 from skiplib.systems import System
 
@@ -33,8 +35,8 @@ class Logbook:
         for name in (LOG, SAMPLES):
             path = folder / name
             lines = path.read_text().splitlines() if path.exists() else []
-            kept = [line for line in lines if json.loads(line)["step"] < start]
-            path.write_text("".join(f"{line}\n" for line in kept))
+            with whole(path) as partial:
+                partial.write_text("".join(f"{line}\n" for line in lines if _step(line) < start))
         try:
             from torch.utils.tensorboard import SummaryWriter
 
@@ -89,6 +91,14 @@ class Logbook:
     def _append(self, name: str, row: dict[str, Any]) -> None:
         with (self.folder / name).open("a") as file:
             file.write(json.dumps(row) + "\n")
+
+
+def _step(line: str) -> float:
+    """The step of a row; infinite for one that was cut when the machine stopped."""
+    try:
+        return json.loads(line)["step"]
+    except (ValueError, KeyError, TypeError):
+        return math.inf
 
 
 @contextmanager

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -188,6 +189,19 @@ def code_norm(experiment: Experiment) -> nn.Module:
     """Sentences, averaged over their characters, look alike, and so do recordings: without a norm e is one
     large constant and a little content, and the memory is read at the same slots whatever the input."""
     return nn.BatchNorm1d(experiment.code) if experiment.code_norm == "batch" else nn.Identity()
+
+
+@contextmanager
+def untracked(network: nn.Module) -> Iterator[None]:
+    """The network's batch norms normalise what it is given for a while, and keep nothing of its mean and
+    variance for when it is used."""
+    norms = [part for part in network.modules() if isinstance(part, nn.modules.batchnorm._BatchNorm)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = 0.0
+    yield
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
 
 
 def start_recurrence(network: nn.Module) -> None:

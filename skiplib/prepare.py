@@ -45,8 +45,10 @@ class ImageTextSet:
 
 @dataclass(frozen=True)
 class TextSpeechSet:
-    """B: sentences and their mels, float16 [frames, 80] end to end, cut at `offsets`."""
+    """B: sentences, their ids in the corpus, and their mels, float16 [frames, 80] end to end, cut at
+    `offsets`."""
 
+    ids: list[str]
     sentences: list[str]
     frames: np.ndarray
     offsets: np.ndarray
@@ -73,6 +75,11 @@ class Prepared:
     def digest(self) -> str:
         """SHA-256 of the manifest."""
         return _hash(self.manifest)
+
+    @property
+    def content(self) -> str:
+        """The same without the audio, whose last bits are a machine's: what a run may be resumed with."""
+        return _hash(_silent(self.manifest))
 
     def beside(self, name: str) -> Path:
         """Where something that follows from these data alone is kept: beside their folder."""
@@ -142,14 +149,16 @@ def load(place: Path) -> Prepared:
         raise DataError(f"{place} is damaged: {error!r}") from error
 
 
-def prepared_hash(experiment: Experiment, folder: Path = DATA_DIR) -> str:
-    """`Prepared.digest` of the data of an experiment, from the manifest alone: no file is opened.
+def prepared_hash(experiment: Experiment, folder: Path = DATA_DIR, audio: bool = True) -> str:
+    """`Prepared.digest` of the data of an experiment (without `audio`, `Prepared.content`), from the manifest
+    alone: no file is opened.
 
     Raises `DataError` if they are not prepared, or the corpus' files are missing.
     """
     path = folder / _name(experiment, _determines(experiment, open_corpus(experiment))) / "manifest.json"
     try:
-        return _hash(json.loads(path.read_text()))
+        manifest = json.loads(path.read_text())
+        return _hash(manifest if audio else _silent(manifest))
     except (OSError, ValueError) as error:
         raise DataError(f"{path.parent} is not prepared: {error}") from error
 
@@ -157,6 +166,10 @@ def prepared_hash(experiment: Experiment, folder: Path = DATA_DIR) -> str:
 def _name(experiment: Experiment, determines: dict[str, Any]) -> str:
     key = json.dumps([FORMAT, determines], sort_keys=True)
     return f"{experiment.corpus}-{experiment.scale}-{hashlib.sha256(key.encode()).hexdigest()[:8]}"
+
+
+def _silent(manifest: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in manifest.items() if key != "audio_files"}
 
 
 def _hash(manifest: dict[str, Any]) -> str:
@@ -181,9 +194,10 @@ def _image_set(place: Path, split: str) -> ImageTextSet:
 
 
 def _speech_set(place: Path, name: str) -> TextSpeechSet:
-    sentences = [line["text"] for line in _lines(place, name)]
+    lines = _lines(place, name)
+    ids, sentences = [line["id"] for line in lines], [line["text"] for line in lines]
     offsets = np.load(place / f"mels_{name}_offsets.npy")
-    return TextSpeechSet(sentences, _array(place / f"mels_{name}.npy"), offsets)
+    return TextSpeechSet(ids, sentences, _array(place / f"mels_{name}.npy"), offsets)
 
 
 def _lines(place: Path, name: str) -> list[dict[str, Any]]:

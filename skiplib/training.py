@@ -57,13 +57,13 @@ def train(
     `watch` is called with `folder` whenever the log has grown.
 
     An interrupted run goes on from its last checkpoint, at most a minute back. A checkpoint of another
-    experiment, or made by other code, is not used. With `optim.start` the weights are at first another run's,
-    for fine-tuning on another corpus.
+    experiment or of other data, or made by other code, is not used. With `optim.start` the weights are at
+    first another run's, for fine-tuning on another corpus.
 
     Raises `CheckpointError` if there is no such run or its model is of another shape, and `TrainingError` if
     the loss stops being a number; the batch is kept then, in `diverged.safetensors`.
     """
-    finished = _usable(folder / FINAL, experiment)
+    finished = _usable(folder / FINAL, experiment, prepared)
     if finished is not None:
         return checkpoints.load_model(folder / FINAL).eval(), float(finished[1]["seconds"])
     optim, processes = experiment.optim, team()
@@ -78,7 +78,7 @@ def train(
         _begin_with(model, config.RUNS_DIR / optim.start / FINAL)
     optimisers = make_optimisers(model, experiment)
     step_module, *wrapped = fabric.setup(Step(model), *optimisers)
-    start, seconds = _resume(folder, experiment, model, optimisers)
+    start, seconds = _resume(folder, experiment, prepared, model, optimisers)
     where = dict(zip(ORIGIN, (device_name(fabric.device), torch.__version__, precision(optim)), strict=True))
     batches = Batches(prepared, experiment)
     steps, plan = optim.steps, stages(experiment)
@@ -92,7 +92,7 @@ def train(
         if resumable:
             tensors |= _optimiser_tensors(optimisers)
         spent = seconds + time.monotonic() - begun
-        checkpoints.save(path, tensors, experiment, step=step, seconds=spent, **where)
+        checkpoints.save(path, tensors, experiment, step=step, seconds=spent, data=prepared.content, **where)
 
     def gradients(step: int, stage: Stage) -> tuple[Tensor, dict[str, float]]:
         """Those of a step, and the loss of its last batch."""
@@ -198,7 +198,9 @@ def _begin_with(model: System, path: Path) -> None:
         raise CheckpointError(f"the model of {path} is of another shape than this run's: {error}") from error
 
 
-def _usable(path: Path, experiment: Experiment) -> tuple[dict[str, Tensor], dict[str, str]] | None:
+def _usable(
+    path: Path, experiment: Experiment, prepared: Prepared
+) -> tuple[dict[str, Tensor], dict[str, str]] | None:
     if not path.exists():
         return None
     try:
@@ -206,17 +208,17 @@ def _usable(path: Path, experiment: Experiment) -> tuple[dict[str, Tensor], dict
     except CheckpointError as error:
         log.warning("%s; it is not used", error)
         return None
-    if not checkpoints.made_by(metadata, experiment):
-        log.warning("%s belongs to another experiment or other code; it is not used", path)
+    if not checkpoints.made_by(metadata, experiment, prepared.content):
+        log.warning("%s belongs to another experiment, other data or other code; it is not used", path)
         return None
     return tensors, metadata
 
 
 def _resume(
-    folder: Path, experiment: Experiment, model: System, optimisers: Sequence[Optimizer]
+    folder: Path, experiment: Experiment, prepared: Prepared, model: System, optimisers: Sequence[Optimizer]
 ) -> tuple[int, float]:
     """Where to go on, and the seconds spent before."""
-    found = _usable(folder / RESUME, experiment)
+    found = _usable(folder / RESUME, experiment, prepared)
     folder.mkdir(parents=True, exist_ok=True)
     if found is None:
         return 0, 0.0

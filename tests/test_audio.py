@@ -59,6 +59,12 @@ def test_a_mel_of_a_few_frames_is_a_short_wave(frames):
     assert len(wave) == max(1, frames - 1) * AUDIO.hop and torch.isfinite(wave).all()
 
 
+def test_a_wave_too_short_for_a_mel_is_refused():
+    assert len(to_mel(torch.rand(AUDIO.fft // 2 + 1), AUDIO)) > 0
+    with pytest.raises(DataError, match="1024 samples are too short"):
+        to_mel(torch.rand(AUDIO.fft // 2), AUDIO)
+
+
 def test_stereo_and_other_rates_become_16_khz_mono():
     stereo = np.stack([tone(440, 0.5, 44_100), tone(440, 0.5, 44_100)], axis=1)
     wave = prepare_wave(stereo, 44_100, AUDIO)

@@ -116,6 +116,20 @@ def test_cyclegan_can_learn_a_few_cycles_by_heart(batch: Batch) -> None:
     assert 0 < terms["image_discriminator"] < 1 and 0 < terms["speech_discriminator"] < 1
 
 
+def test_the_norms_of_cyclegan_remember_what_is_real_alone(batch: Batch) -> None:
+    a, b = batch
+    system, real = (build(experiment("cyclegan", "smoke")).train() for _ in range(2))
+    real.load_state_dict(system.state_dict())
+    real.image_coder(a.image)
+    real.speech_coder(b.mel, b.lengths)
+    system.loss(a, b)
+    for name in ("image_coder", "speech_coder"):
+        for (key, value), other in zip(
+            system.get_submodule(name).named_buffers(), real.get_submodule(name).buffers(), strict=True
+        ):
+            assert key.endswith("num_batches_tracked") or torch.allclose(value, other, atol=1e-6), key
+
+
 def test_each_adversarial_term_reaches_its_own_side(batch: Batch, monkeypatch: pytest.MonkeyPatch) -> None:
     system = build(experiment("cyclegan", "smoke"))
     seen: dict[str, torch.Tensor] = {}

@@ -17,6 +17,8 @@ from skiplib.text import decode, encode, normalise
         ("A child in a pink dress .", "A child in a pink dress."),
         ("Dr. Smith & Co. own 50% of it", "doctor Smith and company own fifty percent of it"),
         ("on the 21st, at 5:30 (or 6)", "on the twenty-first, at five thirty (or six)"),
+        ("the 1,000th visitor", "the one thousandth visitor"),
+        ("It cost $5, he said", "It cost five dollars, he said"),
         ("He paid $3,500.50.", "He paid three thousand, five hundred point five dollars."),
         ("No. 5 is naïve, “he” said…", 'number five is naive, "he" said...'),
         ("No. It is not.", "No. It is not."),

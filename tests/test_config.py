@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from skiplib import config
 from skiplib.config import SCALES, VARIANTS, Experiment, experiment, switches
 from skiplib.errors import ConfigError
 
@@ -27,6 +28,12 @@ def test_every_variant_at_every_scale_survives_json(variant, scale):
 def test_a_wrong_name_or_value_is_told_with_what_exists(given_, named):
     with pytest.raises(ConfigError, match=named):
         experiment(**given_)
+
+
+def test_a_corpus_of_captions_is_no_voice_for_its_own_images():
+    assert {"coco+ljspeech", "flickr8k+cococaptions"} < set(config.CORPORA)
+    with pytest.raises(ConfigError, match=r"unknown corpus 'coco\+cococaptions'"):
+        experiment(corpus="coco+cococaptions")
 
 
 @given(st.sampled_from([16, 32, 64, 256]))

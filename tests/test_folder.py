@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 from PIL import Image
+from test_widgets import Parrot
 
-from skiplib import config, corpora, runs
+from skiplib import config, corpora, evaluation, runs
 from skiplib.config import experiment
 from skiplib.corpora import ImageTextCorpus, TextSpeechCorpus
 from skiplib.corpora.folder import Folder
@@ -102,6 +105,13 @@ def test_a_table_that_does_not_fit_is_named(own, tmp_path, rows, columns, messag
         Folder(tmp_path).image_text_count("test")
 
 
+def test_a_file_is_in_one_split(own, tmp_path):
+    (tmp_path / "speech").symlink_to(own / "speech")
+    listed(tmp_path / "images" / "metadata.csv", [("1.png", "a", "train"), ("1.png", "b", "test")])
+    with pytest.raises(DataError, match=r"line 3: 1.png is in training and test"):
+        Folder(tmp_path).image_text_count("test")
+
+
 def test_a_recording_has_one_text(own, tmp_path):
     (tmp_path / "images").symlink_to(own / "images")
     rows = [("1.wav", "a", "train"), ("1.wav", "b", "train"), ("2.wav", "b", "test")]
@@ -125,6 +135,11 @@ def test_a_run_over_a_folder(own, tmp_path, monkeypatch, capsys):
     assert prepared.manifest["quarantined"] == 0 and "characters_left_out" not in prepared.manifest
 
 
+def told(said, item):
+    said.append(item.id)
+    return item.waveform()
+
+
 def test_files_that_cannot_be_used_are_quarantined_and_keep_the_truth_in_step(own, tmp_path, monkeypatch):
     place = tmp_path / "sources" / "folder"
     for part in ("images", "speech"):
@@ -136,7 +151,8 @@ def test_files_that_cannot_be_used_are_quarantined_and_keep_the_truth_in_step(ow
     broken = "\n".join(
         f"{name},a ☃ wall,{split}" for name, split in (("no.png", "test"), ("cut.jpg", "test"))
     )
-    (place / "images" / "metadata.csv").write_text(table + broken + "\n")
+    head, _, rest = table.partition("\n")
+    (place / "images" / "metadata.csv").write_text(f"{head}\n{broken}\n{rest}")
     whole = (own / "images" / "inside" / "0.jpg").read_bytes()
     (place / "images" / "cut.jpg").write_bytes(whole[: len(whole) // 2])
     monkeypatch.setattr(corpora, "SOURCES_DIR", place.parent)
@@ -148,6 +164,11 @@ def test_files_that_cannot_be_used_are_quarantined_and_keep_the_truth_in_step(ow
     assert len(prepared.a["test"].captions) == len(prepared.truth.sentences) == len(prepared.a["test"].images)
     assert prepared.truth.sentences == [captions[0] for captions in prepared.a["test"].captions]
     lost = (prepared.folder / "quarantine.csv").read_text()
+    opened, said = corpora.open_corpus(SMOKE), []
+    truth = [replace(item, waveform=partial(told, said, item)) for item in opened.truth]
+    monkeypatch.setattr(evaluation, "open_corpus", lambda _: replace(opened, truth=truth))
+    evaluation.floor(prepared, SMOKE, Parrot(), progress=False)
+    assert said == prepared.truth.ids and len(said) == 8, "what was lost is not heard either"
     assert "no.png" in lost and "cut.jpg cannot be read" in lost and np.all(prepared.truth.lengths > 0)
 
 

@@ -75,6 +75,7 @@ def test_missing_package_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
         ("2 Big grey rings!", "two big gray rings"),
         ("two big gray rings", "two big gray rings"),
         ("It's twenty-one.", "it is 21"),
+        ("The house (built in 1800) [stood].", "the house built in 1800 stood"),
         (" ... ", ""),
     ],
 )

@@ -40,3 +40,13 @@ def test_elsewhere_the_first_caption_is_the_truth(smoke, prepared):
     labels = knows.labels(train)
     assert labels.shape == (len(train), 8) and set(labels.flatten()) == {0, 1} and 0 < labels.mean() < 1
     assert knows.zero_shot and not {"the", "a"} & set(knows.zero_shot)
+
+
+def test_one_word_in_two_spellings_is_in_both_sets(smoke, prepared):
+    train, said = prepared.a["train"], prepared.b["train"]
+    a = prepared.a | {
+        "train": replace(train, captions=[["a grey zebra"]], facts=[{"captions": ["a grey zebra"]}])
+    }
+    b = prepared.b | {"train": replace(said, sentences=["gray"])}
+    knows = known(smoke.model_copy(update={"corpus": "folder"}), replace(prepared, a=a, b=b))
+    assert "zebra" in knows.zero_shot and not {"grey", "gray"} & set(knows.zero_shot)

@@ -1,5 +1,6 @@
 import json
 import math
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -150,6 +151,22 @@ def test_a_damaged_or_foreign_checkpoint_is_not_used(prepared, folder, smoke, mo
     )
     train(smoke, prepared, folder)
     assert checkpoints.load_model(folder / FINAL).experiment == smoke
+
+
+def test_a_row_of_the_log_that_was_cut_does_not_stop_a_run(folder):
+    folder.mkdir()
+    (folder / LOG).write_text('{"step": 0, "total": 1.0}\n{"step": 20, "total": 0.5}\n{"step": 4')
+    logbook.Logbook(folder, 20).close()
+    assert logbook.read_log(folder)["step"].tolist() == [0]
+
+
+def test_a_run_on_other_data_is_trained_again(prepared, folder, smoke, caplog):
+    _, seconds = train(smoke, prepared, folder)
+    assert train(smoke, prepared, folder)[1] == seconds
+    voiced = replace(prepared, manifest=prepared.manifest | {"audio_files": {}})  # on another machine
+    assert train(smoke, voiced, folder)[1] == seconds and not caplog.text
+    other = replace(prepared, manifest=prepared.manifest | {"files": {}})
+    assert train(smoke, other, folder)[1] != seconds and "other data" in caplog.text
 
 
 def test_a_loss_that_is_no_number_stops_the_run(prepared, folder, smoke, monkeypatch):

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from skiplib import checkpoints
+from skiplib import checkpoints, prepare
 from skiplib.config import ROOT, experiment
+from skiplib.corpora import open_corpus
 
 LOOKS = {
     "prepare",
@@ -43,7 +44,7 @@ def planned(folder: Path, target: str, **config: object) -> dict[str, int]:
     done = subprocess.run(
         [sys.executable, "-m", "snakemake", "--dry-run", "--cores", "2", target, "--config", *given],
         cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(folder)},
+        env=os.environ | {"PYTHONPATH": str(folder), "SKIPLIB_DATA": str(folder / "data")},
         capture_output=True,
         text=True,
     )
@@ -58,14 +59,20 @@ def test_by_default_one_system_is_trained_and_the_rest_is_read(copy: Path) -> No
 
 
 def test_systems_that_are_trained_already_are_compared_and_not_trained_again(copy: Path) -> None:
+    opened = open_corpus(experiment())
+    name = prepare._name(experiment(), prepare._determines(experiment(), opened))
+    (copy / "data" / name).mkdir(parents=True)
+    (copy / "data" / name / "manifest.json").write_text('{"format": 2}')
+    data = prepare.prepared_hash(experiment(), copy / "data", audio=False)
     for system in ("piecewise", "ours"):
         path = copy / "runs" / f"skipworld-demo-{system}-s0" / "model.safetensors"
         path.parent.mkdir(parents=True)
-        checkpoints.save(path, {"w": torch.zeros(1)}, experiment(system), seconds=1)
+        checkpoints.save(path, {"w": torch.zeros(1)}, experiment(system), seconds=1, data=data)
     plan = planned(copy, "study", seeds=1)
     assert set(plan) == {*LOOKS, "study", "compare"}
-    checkpoints.save(path, {"w": torch.zeros(1)}, experiment(system, seed=1), seconds=1)
-    assert "compare" not in planned(copy, "study", seeds=1)
+    for other, content in ((experiment(system, seed=1), data), (experiment(system), "of other data")):
+        checkpoints.save(path, {"w": torch.zeros(1)}, other, seconds=1, data=content)
+        assert "compare" not in planned(copy, "study", seeds=1)
 
 
 def test_more_seeds_are_every_system_with_each(copy: Path) -> None:

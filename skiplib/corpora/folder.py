@@ -91,6 +91,8 @@ def _read(path: Path) -> dict[str, dict[str, list[str]]]:
         split = row.get("split") or ("test" if _drawn(name) else "train")
         if split not in SPLITS:
             raise DataError(f"{path}, line {line}: unknown split {split!r}; there are: {', '.join(SPLITS)}")
+        if name in found["test" if SPLITS[split] == "train" else "train"]:
+            raise DataError(f"{path}, line {line}: {name} is in training and test: one split a file")
         found[SPLITS[split]].setdefault(name, []).append(text)
     for split, files in found.items():
         if not files:

@@ -86,7 +86,7 @@ class LJSpeech(Sentences):
 
 
 class CocoCaptions(Sentences):
-    """The captions of COCO's val2017, which say what other photographs show than those of A."""
+    """The captions of COCO's val2017, which say what other photographs show than Flickr's."""
 
     def rows(self) -> dict[str, list[Row]]:
         """Raises `DataError` if the annotations are missing. Captions of one photograph stay in one split."""
