@@ -77,12 +77,12 @@ test: $(READY)  ## the tests: ARGS='-k report'
 lint: $(READY)  ## complaints about code and notebooks
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	find notebooks -maxdepth 1 -name '*.ipynb' ! -name '*.*.ipynb' -exec $(BIN)/nbstripout --verify {} +
+	$(BIN)/nbstripout --verify $$(git ls-files --cached --others --exclude-standard 'notebooks/*.ipynb')
 
 format: $(READY)  ## ... and most of them mended
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	find notebooks -maxdepth 1 -name '*.ipynb' ! -name '*.*.ipynb' -exec $(BIN)/nbstripout {} +
+	$(BIN)/nbstripout $$(git ls-files --cached --others --exclude-standard 'notebooks/*.ipynb')
 
 clean:  ## remove caches; data, runs and the environment stay
 	rm -rf .pytest_cache .ruff_cache .hypothesis

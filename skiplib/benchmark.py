@@ -35,7 +35,7 @@ ITEMS = (1_000, 10_000, 100_000)
 SECONDS = 3.0  # of a recording, and what a sentence of `SENTENCE` takes to say
 SENTENCE = "the woman near the river reads a letter to a small child"
 WARM, TIMED = 2, 5  # steps
-# The paper's run on COCO: 100 epochs over 113,287 images in batches of 8 (section 4).
+# The paper's run on COCO: 100 epochs in batches of 8 (section 3.4), over the images of Karpathy's split.
 PAPER_STEPS = 100 * 113_287 // 8
 PHOTOGRAPH = 320  # pixels a side
 

@@ -65,7 +65,7 @@ def counts(sets: Mapping[str, Sequence[int] | np.ndarray]) -> str:
 
 def intervals_of(frame: pd.DataFrame) -> str:
     """What the intervals of a frame are, and over how many seeds and items, for a caption."""
-    resampled = "seeds and their items" if "seeds" in frame else "items"
+    resampled = "seeds and items" if "seeds" in frame else "items"
     said = []
     for name in ("seeds", "n"):
         if name in frame:

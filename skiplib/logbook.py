@@ -96,7 +96,7 @@ class Logbook:
 def _step(line: str) -> float:
     """The step of a row; infinite for one that was cut when the machine stopped."""
     try:
-        return json.loads(line)["step"]
+        return float(json.loads(line)["step"])
     except (ValueError, KeyError, TypeError):
         return math.inf
 
@@ -112,8 +112,10 @@ def as_used(model: nn.Module) -> Iterator[None]:
 
 
 def read_log(folder: Path) -> pd.DataFrame:
-    """The log of a run: a row every 20 steps, a column for each term."""
-    return pd.read_json(folder / LOG, lines=True)
+    """The log of a run: a row every 20 steps, a column for each term; empty where the run was trained
+    elsewhere and its log is not here."""
+    path = folder / LOG
+    return pd.read_json(path, lines=True) if path.exists() else pd.DataFrame()
 
 
 def read_samples(folder: Path) -> pd.DataFrame:

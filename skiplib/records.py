@@ -175,7 +175,7 @@ def table(records: Sequence[Record]) -> pd.DataFrame:
 def summary(records: Sequence[Record], metrics: Sequence[str]) -> pd.DataFrame:
     """One row a system, overlay, corpus, scale and metric: mean over seeds, its 95% interval, seeds, items.
 
-    The interval resamples seeds and their items, or seeds alone where a record kept no items.
+    The interval resamples seeds and items, or seeds alone where a record kept no items.
     """
     groups: dict[tuple[str, ...], list[Record]] = {}
     for record in records:

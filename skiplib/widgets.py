@@ -166,7 +166,7 @@ def samples(folder: Path) -> HTML:
     """What a run made of training items as it learned (`logbook`): a row each time, texts and players."""
     found = read_samples(folder)
     if found.empty:
-        return HTML("<p>No samples: the run was too short to take any.</p>")
+        return HTML("<p>No samples here: the run was shorter than 200 steps, or was trained elsewhere.</p>")
     ways = [name for name in found if "_to_" in name]
     head = "".join(f"<th>{escape(name.replace('_', ' '))}</th>" for name in ("step", *ways))
     true = {"image": found["captions"].iloc[0], "text": found["sentences"].iloc[0]}

@@ -133,7 +133,7 @@ def test_intervals_show_what_was_given(tmp_path: Path) -> None:
     assert figure.caption == "Means with 95% bootstrap intervals over items; n = 300 to 900."
     seeds = figures.intervals(frame.assign(seeds=3), "system", "metric").caption
     assert (
-        seeds == "Means with 95% bootstrap intervals over seeds and their items; seeds = 3, n = 300 to 900."
+        seeds == "Means with 95% bootstrap intervals over seeds and items; seeds = 3, n = 300 to 900."
     )
 
 

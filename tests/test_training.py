@@ -164,7 +164,7 @@ def test_a_run_on_other_data_is_trained_again(prepared, folder, smoke, caplog):
     _, seconds = train(smoke, prepared, folder)
     assert train(smoke, prepared, folder)[1] == seconds
     voiced = replace(prepared, manifest=prepared.manifest | {"audio_files": {}})  # on another machine
-    assert train(smoke, voiced, folder)[1] == seconds and not caplog.text
+    assert train(smoke, voiced, folder)[1] == seconds and "not used" not in caplog.text
     other = replace(prepared, manifest=prepared.manifest | {"files": {}})
     assert train(smoke, other, folder)[1] != seconds and "other data" in caplog.text
 
