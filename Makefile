@@ -13,6 +13,7 @@ SWEEP ?=
 ARGS ?=
 
 BIN := $(VENV)/bin
+NOTEBOOKS = $$(git ls-files --cached --others --exclude-standard 'notebooks/*.ipynb')  # ours, not what papermill wrote beside them
 # Installed again when pyproject.toml changes; an environment of your own (VENV=...) is taken as it is.
 READY := $(if $(filter file,$(origin VENV)),$(VENV)/.ready,$(if $(wildcard $(BIN)/python),,$(VENV)/.ready))
 export PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
@@ -77,12 +78,12 @@ test: $(READY)  ## the tests: ARGS='-k report'
 lint: $(READY)  ## complaints about code and notebooks
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/nbstripout --verify $$(git ls-files --cached --others --exclude-standard 'notebooks/*.ipynb')
+	$(BIN)/nbstripout --verify $(NOTEBOOKS)
 
 format: $(READY)  ## ... and most of them mended
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	$(BIN)/nbstripout $$(git ls-files --cached --others --exclude-standard 'notebooks/*.ipynb')
+	$(BIN)/nbstripout $(NOTEBOOKS)
 
 clean:  ## remove caches; data, runs and the environment stay
 	rm -rf .pytest_cache .ruff_cache .hypothesis
