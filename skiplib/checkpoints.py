@@ -24,7 +24,7 @@ FORMAT = "1"
 TRAINING_CODE = (
     *("audio", "baselines/coding", "baselines/cyclegan", "baselines/piecewise", "baselines/separate"),
     *("batches", "bottleneck", "building", "cleaning", "decoders", "encoders", "features", "finishing"),
-    *("losses", "model", "muon", "objective", "optimisers", "prepare", "shards", "speech_decoder"),
+    *("losses", "model", "modes", "muon", "objective", "optimisers", "prepare", "shards", "speech_decoder"),
     *("stages", "systems", "team", "text", "training"),
 )
 

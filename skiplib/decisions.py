@@ -30,7 +30,7 @@ class Decision:
     decision: str
     why: str
     switches: tuple[str, ...]
-    trials: str = ""
+    trials: str
 
 
 def decisions(path: Path = PATH) -> list[Decision]:

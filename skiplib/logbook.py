@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +11,10 @@ import numpy as np
 import pandas as pd
 import soundfile
 import torch
-from torch import nn
 
 from skiplib.audio import to_waves
 from skiplib.files import whole
+from skiplib.modes import as_used
 from skiplib.prepare import Prepared
 from skiplib.systems import System
 
@@ -99,16 +97,6 @@ def _step(line: str) -> float:
         return float(json.loads(line)["step"])
     except (ValueError, KeyError, TypeError):
         return math.inf
-
-
-@contextmanager
-def as_used(model: nn.Module) -> Iterator[None]:
-    """A model as when it is used, for a while; then its parts learn, or stand still, as before."""
-    modes = {part: part.training for part in model.modules()}
-    model.eval()
-    yield
-    for part, mode in modes.items():
-        part.training = mode
 
 
 def read_log(folder: Path) -> pd.DataFrame:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -27,6 +26,7 @@ from skiplib.encoders import Encoded, SpeechEncoder, TextEncoder, image_encoder
 from skiplib.errors import ConfigError, DataError
 from skiplib.features import seen_batch
 from skiplib.inputs import mel_batch
+from skiplib.modes import as_used
 from skiplib.speech_decoder import SpeechDecoder
 
 
@@ -88,8 +88,10 @@ class SkipNet(nn.Module):
         if self.experiment.speech_decoder.attend != "sequence":
             return self._read_slots(u, z), None
         _, steps, mask = encoded
-        e = self.code_norms[modality](steps.flatten(0, 1))
-        return self.memory(self.transformer(e)).unflatten(0, steps.shape[:2]), mask
+        # A sentence has fifty steps, and padding: the norms are for whole codes, and learn nothing here.
+        with as_used(self.code_norms[modality], self.transformer):
+            z = self.transformer(self.code_norms[modality](steps.flatten(0, 1)))
+        return self.memory(z).unflatten(0, steps.shape[:2]), mask
 
     def _read_slots(self, u: Tensor, z: Tensor, attention: Tensor | None = None) -> Tensor | None:
         attend = self.experiment.speech_decoder.attend
@@ -189,19 +191,6 @@ def code_norm(experiment: Experiment) -> nn.Module:
     """Sentences, averaged over their characters, look alike, and so do recordings: without a norm e is one
     large constant and a little content, and the memory is read at the same slots whatever the input."""
     return nn.BatchNorm1d(experiment.code) if experiment.code_norm == "batch" else nn.Identity()
-
-
-@contextmanager
-def untracked(network: nn.Module) -> Iterator[None]:
-    """The network's batch norms normalise what it is given for a while, and keep nothing of its mean and
-    variance for when it is used."""
-    norms = [part for part in network.modules() if isinstance(part, nn.modules.batchnorm._BatchNorm)]
-    momenta = [norm.momentum for norm in norms]
-    for norm in norms:
-        norm.momentum = 0.0
-    yield
-    for norm, momentum in zip(norms, momenta, strict=True):
-        norm.momentum = momentum
 
 
 def start_recurrence(network: nn.Module) -> None:

@@ -25,6 +25,12 @@ TABLE_4 = {
     "no_Ladv": {"i2t_bleu1": 69.8, "s2t_wer": 0.0587},
     "ours": {"i2t_bleu1": 74.1, "s2t_wer": 0.0388},
 }
+METRICS = {  # our columns of its tables
+    "1": {f"i2s_bleu{n}": f"BLEU-{n}" for n in (1, 2, 3, 4)}
+    | {"i2s_wer": "WER, captions", "i2s_i2t_wer": "WER, its own text"},
+    "3": {"s2t_wer": "WER, speech to text", "t2s_wer": "WER, text to speech"},
+    "4": {"i2t_bleu1": "BLEU-1, image to text", "s2t_wer": "WER, speech to text"},
+}
 TITLES = {
     "cyclegan": "CycleGAN",
     "piecewise": "Piecewise",

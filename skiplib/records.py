@@ -161,17 +161,6 @@ def known(*folders: Path) -> list[Record]:
     return list({record.run_id: record for folder in folders for record in read_records(folder)}.values())
 
 
-def table(records: Sequence[Record]) -> pd.DataFrame:
-    """One row a record and metric: system, overlay, corpus, scale, seed, metric, value, n, low, high."""
-    columns = [*GROUP, "seed", "metric", "value", "n", "low", "high"]
-    rows = [
-        (*_group(record), record.seed, name, metric.value, metric.n, metric.low, metric.high)
-        for record in records
-        for name, metric in record.metrics.items()
-    ]
-    return pd.DataFrame(rows, columns=columns).astype({name: float for name in ("value", "low", "high")})
-
-
 def summary(records: Sequence[Record], metrics: Sequence[str]) -> pd.DataFrame:
     """One row a system, overlay, corpus, scale and metric: mean over seeds, its 95% interval, seeds, items.
 
@@ -186,8 +175,8 @@ def summary(records: Sequence[Record], metrics: Sequence[str]) -> pd.DataFrame:
             runs = [r for r in members if metric in r.metrics and r.metrics[metric].value is not None]
             if runs:
                 values = np.array([r.metrics[metric].value for r in runs])
-                whole = [ItemScores(np.array([value]), np.ones(1)) for value in values]
-                scores = [r.scores(metric) or alone for r, alone in zip(runs, whole, strict=True)]
+                alone = [ItemScores(np.array([value]), np.ones(1)) for value in values]
+                scores = [r.scores(metric) or one for r, one in zip(runs, alone, strict=True)]
                 low, high = stratified_bootstrap(scores)
                 n = sum(r.metrics[metric].n for r in runs)
                 rows.append((*group, metric, values.mean(), low, high, len(runs), n))

@@ -18,11 +18,10 @@ from skiplib.files import whole
 from skiplib.paper import Comparison
 from skiplib.records import Record
 
-TABLE_1 = ("i2s_bleu1", "i2s_bleu2", "i2s_bleu3", "i2s_bleu4", "i2s_wer", "i2s_i2t_wer", "judge_wer_vocoded")
 TABLES = {
-    "1": (paper.TABLE_1, TABLE_1),
-    "3": (paper.TABLE_3, ("s2t_wer", "t2s_wer")),
-    "4": (paper.TABLE_4, ("i2t_bleu1", "s2t_wer")),
+    "1": (paper.TABLE_1, (*paper.METRICS["1"], "judge_wer_vocoded")),
+    "3": (paper.TABLE_3, (*paper.METRICS["3"],)),
+    "4": (paper.TABLE_4, (*paper.METRICS["4"],)),
 }
 COLUMNS = ["table", "row", "metric", "corpus", "scale", "reported", "measured", "ci_low", "ci_high", "seeds"]
 COLUMNS += ["verdict", "command"]

@@ -49,6 +49,22 @@ def test_a_batch_is_its_items(attend, prepared):
         assert all(torch.allclose(a, b, atol=1e-3) for a, b in zip(*first, strict=True))
 
 
+def test_the_norms_know_whole_codes_alone(batch):
+    """What D_spch attends over in `sequence`, padded steps among it, leaves no trace in the batch norms."""
+    _, b = batch
+    norms = {"transformer.norm": "batch", "code_norm": "batch"}
+    single, sequence = (
+        SkipNet(experiment("ours", "smoke", overlay=norms | {"speech_decoder.attend": attend})).train()
+        for attend in ("single", "sequence")
+    )
+    sequence.load_state_dict(single.state_dict(), strict=False)
+    for model in (single, sequence):
+        model.bottleneck({"speech": model.speech_encoder(b.mel, b.lengths)})
+        assert model.code_norms["speech"].training and model.transformer.norm.training
+    known = dict(sequence.named_buffers())
+    assert all(torch.allclose(buffer, known[name]) for name, buffer in single.named_buffers())
+
+
 def test_a_batch_norm_on_z_keeps_the_modalities_apart(batch):
     """It sees all of them at once: z has no mean, the z of one modality has."""
     torch.manual_seed(0)

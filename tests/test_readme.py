@@ -5,7 +5,7 @@ from test_claims import runs
 
 from skiplib import paper
 from skiplib.config import RECORDS_DIR, ROOT
-from skiplib.readme import END, NOTHING, START, TABLE_4, bars, systems, tables, updated
+from skiplib.readme import END, NOTHING, START, bars, systems, tables, updated
 from skiplib.records import read_records
 
 
@@ -16,12 +16,12 @@ def test_the_readme_follows_from_the_records():
 
 def test_without_records_nothing_is_claimed():
     assert bars([]) == NOTHING
-    assert systems([], TABLE_4, {"ours": {}}) == NOTHING
-    assert set(re.findall(r"\) (\S+)", systems([], TABLE_4, paper.TABLE_4))) == {"missing"}
+    assert systems([], paper.METRICS["4"], {"ours": {}}) == NOTHING
+    assert set(re.findall(r"\) (\S+)", systems([], paper.METRICS["4"], paper.TABLE_4))) == {"missing"}
 
 
 def test_a_table_of_systems_has_the_papers_number_before_ours():
-    table = systems(runs("ours", 1.0) + runs("aligned_no_T", 1.5), TABLE_4, paper.TABLE_4)
+    table = systems(runs("ours", 1.0) + runs("aligned_no_T", 1.5), paper.METRICS["4"], paper.TABLE_4)
     rows = {line.split(" | ")[0].strip("| `"): line for line in table.splitlines()}
     assert re.search(r"\| 3 \| \(74\.1\) missing \| \(0\.0388\) [\d.]+ \[[\d.]+, [\d.]+\]", rows["ours"])
     assert "(" not in rows["aligned_no_T"] and "| 3 |" in rows["aligned_no_T"]

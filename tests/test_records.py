@@ -22,7 +22,6 @@ from skiplib.records import (
     read_records,
     run_id,
     summary,
-    table,
     write_record,
 )
 from skiplib.scores import ItemScores
@@ -110,16 +109,7 @@ def test_bad_file_is_named(tmp_path: Path, damage: str) -> None:
 
 def test_no_folder_is_no_record(tmp_path: Path) -> None:
     assert read_records(tmp_path / "missing") == []
-    assert table([]).empty
     assert summary([], ["x"]).empty
-
-
-def test_table_is_tidy() -> None:
-    rows = table([record(0), record(1)])
-    assert len(rows) == 2 * 6
-    row = rows[(rows.seed == 1) & (rows.metric == "i2t_content_accuracy")].iloc[0]
-    assert (row.system, row.overlay, row.scale, row.n) == ("no_T", "", "smoke", 3)
-    assert row.low <= row.value <= row.high
 
 
 def test_summary_is_over_seeds_and_keeps_overlays_apart() -> None:

@@ -15,7 +15,8 @@ from skiplib.decoders import ImageDecoder
 from skiplib.encoders import ImageEncoder, SpeechEncoder, valid
 from skiplib.errors import ConfigError
 from skiplib.inputs import image_batch, mel_batch
-from skiplib.model import start_recurrence, untracked
+from skiplib.model import start_recurrence
+from skiplib.modes import untracked
 from skiplib.objective import BatchA, BatchB, added
 from skiplib.speech_decoder import SpeechDecoder
 
@@ -50,7 +51,7 @@ class CycleGAN(Baseline):
         said, _ = self.speech_decoder.unrolled(self.image_coder(a.image), steps=-(-time // chunk))
         said = nn.functional.pad(said, (0, 0, 0, time))[:, :time] * frames[..., None]
         shown = self.image_decoder(self.speech_coder(b.mel, b.lengths))
-        with untracked(self.speech_coder), untracked(self.image_coder):  # used on what is real alone
+        with untracked(self.speech_coder, self.image_coder):  # used on what is real alone
             image = self.image_decoder(self.speech_coder(said, b.lengths))
             mel, stop = self.speech_decoder(self.image_coder(shown), b.mel)
         terms = {
