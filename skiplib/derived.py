@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
+from itertools import islice
 
 import numpy as np
 
 from skiplib import metrics
 from skiplib.config import World
+from skiplib.corpora import ImageTextItem
+from skiplib.corpora.skipworld import SkipWorld
+from skiplib.grammar import parse, scene_facts
 from skiplib.judge import normalise
-from skiplib.lexicon import vocabularies
 from skiplib.records import Metric, Record, measured
+from skiplib.scenes import Scene
 from skiplib.scores import ItemScores, Scores
 
 SPEAKABLE = ("i2s_content_accuracy", "i2s_fact_f1", "i2s_wer", "i2s_i2t_agreement")
@@ -28,8 +33,12 @@ def derived(record: Record) -> Record:
       words for. B has no word for some concepts, and no speech can name them: what is lost there and what
       is lost elsewhere are two things.
     - `i2s_i2t_wer`: word error rate of what is heard of an image against the model's own text of it.
+    - `i2s_content_accuracy_shuffled`, `i2s_i2t_agreement_shuffled`: what is heard of an image against the
+      facts, and against the model's own text, of another. It is the system's own chance: whether it says
+      little or much, and the same of all images.
     - `i2s_unique_words`, `i2s_unique_caption_words`: different words heard in all speech of images (section
-      4.1), and how many of them captions use. Babble has many of the first.
+      4.1), and how many of them are heard of an image that has them in a caption. Babble has many of the
+      first.
     - `train_seconds_elsewhere` for `train_seconds` where the weights come from another machine, a GPU's most
       likely, than the one that measured: the bar is for two cores.
     """
@@ -43,6 +52,8 @@ def derived(record: Record) -> Record:
     pairs = [(x, y) for x, y in zip(written or (), heard or (), strict=False) if normalise(x)]
     if pairs:
         scores["i2s_i2t_wer"] = metrics.wer(*map(list, zip(*pairs, strict=True)))
+    if heard and record.corpus == "skipworld":
+        scores |= _shuffled(_test_items(_world(record), len(heard)), heard, written)
     found, items = dict(record.metrics), dict(record.items)
     for name, score in scores.items():
         found[name], items[name] = measured(score)
@@ -53,9 +64,30 @@ def derived(record: Record) -> Record:
         words = metrics.different_words(heard)
         found["i2s_unique_words"] = Metric(value=len(words), n=1)
         if record.corpus == "skipworld":
-            said = words.intersection(vocabularies(_world(record)).a)
-            found["i2s_unique_caption_words"] = Metric(value=len(said), n=1)
+            captions = [item.captions for item in _test_items(_world(record), len(heard))]
+            right = zip(heard, captions, strict=True)
+            said = [metrics.different_words([text]) & metrics.different_words(texts) for text, texts in right]
+            found["i2s_unique_caption_words"] = Metric(value=len(set().union(*said)), n=1)
     return record.model_copy(update={"metrics": found, "items": items})
+
+
+def _shuffled(
+    items: Sequence[ImageTextItem], heard: Sequence[str], written: Sequence[str] | None
+) -> dict[str, Scores]:
+    if len(items) < 2:
+        return {}
+    told = [parse(heard[i]) for i in metrics.derangement(len(items), seed=1)]
+    truths = [scene_facts(Scene.from_json(item.facts["scene"])) for item in items]
+    scores: dict[str, Scores] = {"i2s_content_accuracy_shuffled": metrics.content_accuracy(truths, told)}
+    if written:
+        texts = [parse(text) for text in written]
+        scores["i2s_i2t_agreement_shuffled"] = metrics.agreement(texts, told)
+    return scores
+
+
+@cache
+def _test_items(world: World, n: int) -> list[ImageTextItem]:
+    return list(islice(SkipWorld(world).image_text("test"), n))
 
 
 def _world(record: Record) -> World:

@@ -7,7 +7,7 @@ of all speakers; its own errors on test recordings stand in every record, as Whi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ from skiplib.corpora.digits import WORDS, Digits
 from skiplib.errors import DataError
 from skiplib.judge import normalise
 from skiplib.prepare import ImageTextSet, Prepared
-from skiplib.scores import ItemScores
+from skiplib.scores import ItemScores, Scores
 from skiplib.systems import System
 
 FRAMES = 48  # that every recording is stretched to
@@ -108,6 +108,31 @@ def against_digits(
             painted = model.translate(x, source, "image").numpy()
             scores[f"{name}_digit_accuracy"] = reader.accuracy(painted, labels[:, None])
     return scores
+
+
+def once_each(scores: Mapping[str, Scores | float], prepared: Prepared, n: int) -> dict[str, Scores | float]:
+    """`scores` over `n` test images, but what is asked of a word or of a recording counts once for each: ten
+    words and fifty recordings stand behind five hundred images, and an interval must know."""
+    recordings = [prepared.truth.mel(i).tobytes() for i in range(n)]
+    asked: dict[str, list[Any]] = {
+        "judge_wer_truth": recordings,
+        "judge_wer_vocoded": recordings,
+        "s2i_digit_accuracy": recordings,
+        "t2i_digit_accuracy": _labels(prepared.a["test"]).tolist(),
+        "t2s_wer": prepared.b["test"].sentences,
+    }
+    return {
+        name: score.take(_first(asked[name][: len(score)])) if name in asked else score
+        for name, score in scores.items()
+    }
+
+
+def _first(things: Iterable[Hashable]) -> np.ndarray:
+    """Where each different thing comes first."""
+    places: dict[Hashable, int] = {}
+    for place, thing in enumerate(things):
+        places.setdefault(thing, place)
+    return np.array([*places.values()])
 
 
 def _labels(split: ImageTextSet) -> np.ndarray:

@@ -21,7 +21,7 @@ from skiplib.audio import prepare_wave, to_waves
 from skiplib.bottleneck import MODALITIES, MemoryFusion
 from skiplib.config import Experiment
 from skiplib.corpora import open_corpus
-from skiplib.digits import against_digits
+from skiplib.digits import against_digits, once_each
 from skiplib.files import whole
 from skiplib.grammar import parse, scene_facts
 from skiplib.judge import Judge
@@ -86,6 +86,7 @@ def evaluate(model: System, prepared: Prepared, judge: Judge, progress: bool = T
             result.scores[f"{name}_wer"] = metrics.wer(spoken, made)
     if experiment.corpus == "digits":
         result.scores |= against_digits(model, prepared, result.outputs, progress)
+        result.scores = once_each(result.scores, prepared, len(captions))
     elif experiment.corpus == "skipworld":
         result.scores |= _against_scenes(model, prepared, result.outputs, progress)
     else:
@@ -96,8 +97,9 @@ def evaluate(model: System, prepared: Prepared, judge: Judge, progress: bool = T
 
 
 def floor(prepared: Prepared, experiment: Experiment, judge: Judge, progress: bool) -> dict[str, Scores]:
-    """The judge's errors on the voice itself, before and after mel and Griffin-Lim, and the ceiling:
-    a sixth caption against the other five."""
+    """The judge's errors on the voice itself, before and after mel and Griffin-Lim, and the ceiling: a sixth
+    caption against the other five. It is what a right description gets whose wording is drawn as theirs are;
+    one that always takes the commonest wording gets more."""
     a = prepared.a["test"]
     count = min(experiment.evaluation.scenes, len(prepared.truth.sentences))
     path = prepared.beside(f"-{count}.floor.json")
@@ -223,7 +225,11 @@ def _bottleneck(model: SkipNet, prepared: Prepared, given: dict[str, Any]) -> di
 
 
 def _probe(model: SkipNet, prepared: Prepared, codes: dict[str, Code]) -> ItemScores:
-    """A fresh classifier of z: as many codes of each of image, text (half A, half B) and speech."""
+    """A fresh classifier of z: as many codes of each of image, text (half A, half B) and speech.
+
+    A tells images and half the texts, B speech and the other half: a z that shows of which set its content is
+    and nothing of the modality gives 2/3, not 1/3.
+    """
     a, b = prepared.a["train"], prepared.b["train"]
     n = min(PROBE_TRAINING, len(a.seen), len(b.sentences))
     train = {

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int
 
-from skiplib import gap
 from skiplib.config import Experiment, World
 from skiplib.corpora.digits import WORDS
 from skiplib.grammar import Facts, parse, scene_facts
@@ -37,7 +36,8 @@ class Known:
 
     `things` names what an image shows, as "red circle"; `labels` gives the class of each attribute,
     [items, attributes]; `vocabulary` holds the words of both sets, `zero_shot` those that only A has,
-    and `zero_shot_concepts` what they stand for; words of captions as `judge.normalise` writes them.
+    and `zero_shot_concepts` what they stand for; words of captions as `judge.normalise` writes them, of the
+    training sets.
     """
 
     truth: Callable[[Item], Facts]
@@ -104,7 +104,9 @@ def _captions(prepared: Prepared) -> Known:
 
     train = prepared.a["train"].facts
     common = [word for word, _ in Counter(word for item in train for word in things(item)).most_common(8)]
-    a, b = ({w for text in found for w in normalise(text).split()} for found in gap.texts(prepared).values())
+    # Of training alone: what a test recording says has not taught the voice.
+    texts = ([text for own in prepared.a["train"].captions for text in own], prepared.b["train"].sentences)
+    a, b = ({w for text in found for w in normalise(text).split()} for found in texts)
     zero_shot = sorted(a - b - SMALL_WORDS)
     return Known(
         truth=lambda item: facts(item["captions"][0]),

@@ -81,7 +81,7 @@ def cider(references: Sequence[Sequence[str]], hypotheses: Sequence[str]) -> Ite
 def wer(references: Sequence[str], hypotheses: Sequence[str]) -> ItemScores:
     """Word error rate: substitutions, deletions and insertions over the words of the references.
 
-    Raises `DataError` if the lists differ in length or are empty, or a reference has no words.
+    Raises `DataError` if the lists differ in length or are empty.
     """
     return nearest_wer([[reference] for reference in references], hypotheses)
 
@@ -89,14 +89,18 @@ def wer(references: Sequence[str], hypotheses: Sequence[str]) -> ItemScores:
 def nearest_wer(references: Sequence[Sequence[str]], hypotheses: Sequence[str]) -> ItemScores:
     """Word error rate, each hypothesis against that of its references with the lowest rate.
 
+    A reference without words, as "Mm-hmm." when it is normalised, cannot be scored; an item that has no other
+    counts for nothing.
+
     Raises `DataError` as `wer` does.
     """
     _check(references, hypotheses)
-    targets = [normalise(text) for texts in references for text in texts]
-    if not all(targets):
-        raise DataError("a reference has no words: error rates divide by their number")
+    wanted = [[said for text in texts if (said := normalise(text))] for texts in references]
+    targets = [said for texts in wanted for said in texts]
+    if not targets:
+        return _scores((0, 0) for _ in references)
     heard = [
-        normalise(text) for texts, text in zip(references, hypotheses, strict=True) for _ in range(len(texts))
+        normalise(text) for texts, text in zip(wanted, hypotheses, strict=True) for _ in range(len(texts))
     ]
     errors = [
         sum(
@@ -107,7 +111,10 @@ def nearest_wer(references: Sequence[Sequence[str]], hypotheses: Sequence[str]) 
         for chunks in jiwer.process_words(targets, heard).alignments
     ]
     pairs = zip(errors, (len(text.split()) for text in targets), strict=True)
-    best = [min((next(pairs) for _ in texts), key=lambda pair: pair[0] / pair[1]) for texts in references]
+    best = [
+        min((next(pairs) for _ in texts), key=lambda pair: pair[0] / pair[1], default=(0, 0))
+        for texts in wanted
+    ]
     return _scores(best)
 
 
@@ -118,13 +125,14 @@ def missed_by_frequency(
     `training` texts: a row for each range of `FREQUENCIES` that has any, with its different words, its
     tokens, and their share missed with its 95% interval over the references.
 
-    Raises `DataError` as `wer` does.
+    Raises `DataError` as `wer` does, and if no reference has words.
     """
     _check(references, hypotheses)
     counts = Counter(word for text in training for word in normalise(text).split())
-    aligned = jiwer.process_words(
-        [normalise(text) for text in references], [normalise(h) for h in hypotheses]
-    )
+    texts = [(said, h) for text, h in zip(references, hypotheses, strict=True) if (said := normalise(text))]
+    if not texts:
+        raise DataError("no reference has words")
+    aligned = jiwer.process_words([said for said, _ in texts], [normalise(h) for _, h in texts])
     rows = []
     for item, (words, chunks) in enumerate(zip(aligned.references, aligned.alignments, strict=True)):
         kept = {i for c in chunks if c.type == "equal" for i in range(c.ref_start_idx, c.ref_end_idx)}

@@ -45,6 +45,7 @@ class Digits(Frozen):
     """Real digits: whose recordings are B; of all speakers where it is empty."""
 
     speaker: Literal["", "george", "jackson", "lucas", "nicolas", "theo", "yweweler"] = "jackson"
+    test_draw: int = Field(1, ge=0, le=1)  # which half of the test images; half 0 served to choose the steps
 
 
 class Sentences(Frozen):

@@ -31,7 +31,8 @@ def modality_probe(
     classes: int = 3,
     seed: int = 0,
 ) -> ItemScores:
-    """Accuracy on test codes of a fresh two-layer classifier of modalities; 1 / classes is chance.
+    """Accuracy on test codes of a fresh two-layer classifier of modalities; 1 / classes is chance where the
+    codes of all of them mean the same things.
 
     The training's own classifier may have been fooled by z, or have lagged behind; a fresh one tells
     what is left to find. Codes are standardised by the training set.

@@ -198,6 +198,7 @@ def by_length(record: Record, metric: str, width: int = 4) -> pd.DataFrame:
     """
     scores, rows = record.scores(metric), []
     if isinstance(scores, ItemScores):
+        scores = scores.take(np.flatnonzero(scores.denominator))  # of words there are none without a length
         group = (scores.denominator.astype(int) - 1) // width
         for place in np.unique(group):
             part = ItemScores(scores.numerator[group == place], scores.denominator[group == place])

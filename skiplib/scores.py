@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from nltk.translate.bleu_score import brevity_penalty
+from scipy import stats
 
 from skiplib.errors import DataError
 
@@ -29,6 +30,12 @@ class ItemScores:
     def value(self) -> float:
         total = self.denominator.sum()
         return float(self.numerator.sum() / total) if total else float("nan")
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """Below and above which no value of such items lies."""
+        low = 0.0 if (self.numerator >= 0).all() else -np.inf
+        return low, 1.0 if (self.numerator <= self.denominator).all() else np.inf
 
     def take(self, items: np.ndarray) -> ItemScores:
         return ItemScores(self.numerator[items], self.denominator[items])
@@ -67,6 +74,11 @@ class BleuScores:
         penalty = brevity_penalty(int(self.closest.sum()), int(self.lengths.sum()))
         return float(100 * penalty * np.exp(np.log(precisions).mean()))
 
+    @property
+    def limits(self) -> tuple[float, float]:
+        """Below and above which no value lies."""
+        return 0.0, 100.0
+
     def take(self, items: np.ndarray) -> BleuScores:
         rows = (self.matches[items], self.totals[items], self.lengths[items], self.closest[items])
         return BleuScores(*rows, order=self.order)
@@ -87,9 +99,10 @@ def bootstrap(scores: Scores, n: int = 1000, seed: int = 0) -> tuple[float, floa
 def paired_bootstrap(
     first: Sequence[Scores], second: Sequence[Scores], n: int = 1000, seed: int = 0
 ) -> tuple[float, float, float]:
-    """The mean difference `first` - `second` over runs in pairs, and its 95% percentile interval.
+    """The mean difference `first` - `second` over runs in pairs, and its 95% interval.
 
-    Pairs are resampled, and items, the same of both sides: what is hard for both does not count.
+    Pairs are resampled, and items, the same of both sides: what is hard for both does not count. Few pairs
+    widen it (`_interval`).
 
     Raises `DataError` if there is no pair, or one whose sides differ in their number of items.
     """
@@ -102,14 +115,17 @@ def paired_bootstrap(
 
 
 def stratified_bootstrap(runs: Sequence[Scores], n: int = 1000, seed: int = 0) -> tuple[float, float]:
-    """The 95% percentile interval of the mean over runs, one a seed: runs resampled, and items.
+    """The 95% interval of the mean over runs, one a seed: runs resampled, and items; few runs widen it
+    (`_interval`), but not beyond what a value can be.
 
     Raises `DataError` if there is no run, or one without items.
     """
     if not runs or not all(len(run) for run in runs):
         raise DataError("nothing to resample: every run needs a scored item")
     rows = _rows([len(run) for run in runs], n, seed)
-    return _interval(np.array([run.resampled(rows[len(run)]) for run in runs]), seed)
+    low, high = _interval(np.array([run.resampled(rows[len(run)]) for run in runs]), seed)
+    least, most = zip(*(run.limits for run in runs), strict=True)
+    return max(low, min(least)), min(high, max(most))
 
 
 def _rows(lengths: Sequence[int], n: int, seed: int) -> dict[int, np.ndarray]:
@@ -123,10 +139,24 @@ def _rows(lengths: Sequence[int], n: int, seed: int) -> dict[int, np.ndarray]:
 
 
 def _interval(values: np.ndarray, seed: int) -> tuple[float, float]:
-    """From the values of runs in draws of items, [runs, n], with the runs drawn too."""
+    """The percentile interval of the values of runs in draws of items, [runs, n], with the runs drawn too.
+
+    Drawn from three, runs hardly ever lie further out than the worst of the three: what the draw of runs adds
+    is widened to what Student's t asks for so few (2.7 times for three, 1.6 for five, 1.1 for twenty).
+    """
     drawn = np.random.default_rng([seed, 2]).integers(len(values), size=values.shape)
-    means = np.take_along_axis(values, drawn, axis=0).mean(axis=0)
+    centre = values.mean(axis=0)
+    means = centre + _widening(len(values)) * (
+        np.take_along_axis(values, drawn, axis=0).mean(axis=0) - centre
+    )
     if np.isnan(means).all():
         return float("nan"), float("nan")
     low, high = np.nanpercentile(means, [2.5, 97.5])
     return float(low), float(high)
+
+
+def _widening(runs: int) -> float:
+    """Student's t over the normal's, and what a bootstrap lacks: its variance is (n - 1) / n of the mean's."""
+    if runs == 1:
+        return 1.0
+    return stats.t.ppf(0.975, runs - 1) / stats.norm.ppf(0.975) * np.sqrt(runs / (runs - 1))

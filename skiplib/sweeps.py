@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
@@ -16,13 +16,15 @@ from skiplib.records import Record
 
 @dataclass(frozen=True)
 class Sweep:
-    """`question` is asked by setting `switch` to each of `values` in each of `systems`."""
+    """`question` is asked by setting `switch` to each of `values` in each of `systems`, with what is `fixed`
+    in all of them."""
 
     name: str
     question: str
     switch: str
     values: tuple[Any, ...]
     systems: tuple[str, ...] = ("ours_aligned",)
+    fixed: Mapping[str, Any] = field(default_factory=dict)
 
 
 SWEEPS = (
@@ -31,6 +33,8 @@ SWEEPS = (
         "What must tie the codes of a pair for an image to be spoken?",
         "alignment.kind",
         ("text_autoencoding", "l2", "contrastive", "both"),
+        # Half of the ties have no text stage: it is by text autoencoding.
+        fixed={"alignment.text_stage": 0.0},
     ),
     Sweep("slots", "How many slots does M need?", "memory.slots", (16, 32, 64, 128, 256)),
     Sweep(
@@ -74,11 +78,11 @@ def named(name: str) -> Sweep:
 def overlays(
     sweep: Sweep, system: str, scale: str = "demo", corpus: str = "skipworld"
 ) -> list[dict[str, Any]]:
-    """The switches of each value, in order; none at the value that the system has anyway."""
+    """The switches of each value, in order; at the value that the system has anyway, what is fixed alone."""
     group, _, key = sweep.switch.partition(".")
     assert sweep.switch in switches(), sweep.switch
     default = getattr(getattr(experiment(system, scale, corpus), group), key)
-    return [{} if value == default else {sweep.switch: value} for value in sweep.values]
+    return [{**sweep.fixed, **({} if value == default else {sweep.switch: value})} for value in sweep.values]
 
 
 def points(

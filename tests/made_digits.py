@@ -26,10 +26,10 @@ def write_idx(path: Path, array: np.ndarray, kind: str) -> None:
 
 
 def make_digits(folder: Path) -> None:
-    """100 images of bars and 140 recordings of tones by two speakers, laid out as the corpus wants them."""
+    """200 images of bars and 140 recordings of tones by two speakers, laid out as the corpus wants them."""
     (folder / "recordings").mkdir(parents=True)
-    labels = np.arange(100) % 10
-    images = np.zeros((100, 28, 28), dtype=np.uint8)
+    labels = np.arange(200) % 10
+    images = np.zeros((200, 28, 28), dtype=np.uint8)
     for image, label in zip(images, labels, strict=True):
         image[:, 2 * label : 2 * label + 4] = 255
     write_idx(folder / "t10k-images-idx3-ubyte.gz", images, "images")

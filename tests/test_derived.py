@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any
 
 import numpy as np
 import pytest
 
 from skiplib.config import experiment
+from skiplib.corpora.skipworld import SkipWorld
 from skiplib.derived import derived
+from skiplib.grammar import parse, scene_facts
+from skiplib.metrics import content_accuracy
 from skiplib.provenance import provenance
 from skiplib.records import Record, make_record, summary
+from skiplib.scenes import Scene
 from skiplib.scores import ItemScores
 
 ITEMS = ItemScores(np.array([1.0, 0.0, 2 / 3]), np.ones(3))
@@ -44,11 +49,29 @@ def test_speech_is_held_against_the_model_s_own_text() -> None:
     assert (metric.value, metric.n) == (pytest.approx(1 / 6, abs=1e-5), 2)
 
 
-def test_different_words_are_counted_once_and_babble_apart() -> None:
-    metrics = derived(record({"i2s": ["A red star.", "a red stahr"]})).metrics
-    assert metrics["i2s_unique_words"].value == 4
-    assert metrics["i2s_unique_caption_words"].value == 3
-    assert "i2s_i2t_wer" not in metrics
+def test_different_words_are_counted_once_and_those_of_other_images_apart() -> None:
+    shown = list(islice(SkipWorld(experiment("ours", "smoke").world).image_text("test"), 2))
+    first, second = (item.captions[0] for item in shown)
+    right = derived(record({"i2s": [f"{first} stahr", second]})).metrics
+    words = {*first.split(), *second.split()}
+    assert right["i2s_unique_words"].value == len(words) + 1
+    assert right["i2s_unique_caption_words"].value == len(words)
+    swapped = derived(record({"i2s": [second, first]})).metrics
+    assert swapped["i2s_unique_words"].value == len(words)
+    assert swapped["i2s_unique_caption_words"].value < len(words)
+    assert "i2s_i2t_wer" not in right and "i2s_i2t_agreement_shuffled" not in right
+
+
+def test_what_is_heard_of_all_images_alike_is_the_system_s_own_chance() -> None:
+    shown = list(islice(SkipWorld(experiment("ours", "smoke").world).image_text("test"), 6))
+    texts = [item.captions[0] for item in shown]
+    right = derived(record({"i2s": texts, "i2t": texts})).metrics
+    assert right["i2s_content_accuracy_shuffled"].value < 0.8
+    assert right["i2s_i2t_agreement_shuffled"].n == 6
+    truths = [scene_facts(Scene.from_json(item.facts["scene"])) for item in shown]
+    same = derived(record({"i2s": texts[:1] * 6, "i2t": texts})).metrics
+    told = content_accuracy(truths, [parse(texts[0])] * 6)
+    assert same["i2s_content_accuracy_shuffled"].value == pytest.approx(told.value, abs=1e-5)
 
 
 def test_the_bar_for_two_cores_is_not_held_against_a_gpu() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+import gzip
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +21,7 @@ from skiplib.corpora.digits import WORDS, Digits, idx, recording
 from skiplib.digits import DigitJudge
 from skiplib.errors import ConfigError, DataError
 from skiplib.prepare import prepare
+from skiplib.scores import ItemScores
 
 REAL = config.ROOT.parent / "shared" / "data" / "fsdd-mnist"
 SMOKE = experiment("ours_aligned", "smoke", "digits")
@@ -36,7 +40,7 @@ def data(digit_files: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 def test_both_protocols_and_the_makers_split(digit_files):
     found = Digits(digit_files)
     assert isinstance(found, ImageTextCorpus) and isinstance(found, TextSpeechCorpus)
-    assert [found.image_text_count(split) for split in ("train", "test")] == [90, 10]
+    assert [found.image_text_count(split) for split in ("train", "test")] == [180, 10]
     assert [found.text_speech_count(split) for split in ("train", "test")] == [20, 50]
     assert Digits(digit_files, speaker="").text_speech_count("train") == 40
     item = list(found.image_text("test"))[3]
@@ -61,10 +65,33 @@ def test_training_images_serve_where_they_are_at_hand(digit_files, tmp_path):
         (tmp_path / path.name).symlink_to(path)
     write_idx(tmp_path / "train-images-idx3-ubyte", np.ones((30, 28, 28)), "images")
     before = Digits(tmp_path).fingerprint()
-    assert Digits(tmp_path).image_text_count("train") == 90  # images without labels are none
+    assert Digits(tmp_path).image_text_count("train") == 180  # images without labels are none
     write_idx(tmp_path / "train-labels-idx1-ubyte", np.arange(30) % 10, "labels")
     assert [Digits(tmp_path).image_text_count(split) for split in ("train", "test")] == [30, 100]
     assert Digits(tmp_path).fingerprint() != before
+
+
+def test_what_is_reported_is_no_image_of_what_a_configuration_was_chosen_by(digit_files):
+    halves = [[item.image() for item in Digits(digit_files, test_draw=i).image_text("test")] for i in (0, 1)]
+    images, _ = Digits(digit_files)._images["train"]
+    assert [len(half) for half in halves] == [10, 10] and len(images) == 180
+    labels = idx(digit_files / "t10k-images-idx3-ubyte.gz", "images")
+    assert np.array_equal(np.concatenate([images, *halves]), labels)
+
+
+def test_a_word_or_recording_counts_once(data):
+    prepared = prepare(SMOKE, data)
+    ten = ItemScores(np.arange(10.0), np.full(10, 10.0))
+    five = ItemScores(np.arange(5.0), np.full(5, 10.0))
+    given = {"t2i_digit_accuracy": ten, "i2s_digit_accuracy": ten, "t2s_wer": five, "s2i_digit_accuracy": ten}
+    counted = digits.once_each(given, prepared, 10)
+    assert [len(score) for score in counted.values()] == [10, 10, 1, 10]  # B's test begins with one word
+    repeated = [*range(8), 3, 3]
+    truth = dataclasses.replace(
+        prepared.truth, offsets=np.arange(11), frames=np.array(repeated, np.float16)[:, None]
+    )
+    again = digits.once_each(given, dataclasses.replace(prepared, truth=truth), 10)
+    assert len(again["s2i_digit_accuracy"]) == 8 and again["i2s_digit_accuracy"] is ten
 
 
 def test_what_is_missing_or_damaged_is_named(digit_files, tmp_path):
@@ -77,6 +104,13 @@ def test_what_is_missing_or_damaged_is_named(digit_files, tmp_path):
         Digits(tmp_path).fingerprint()
     short = tmp_path / "t10k-images-idx3-ubyte.gz"
     short.write_bytes((digit_files / short.name).read_bytes()[:-9])
+    with pytest.raises(DataError, match=r"t10k-images-idx3-ubyte.gz is not an IDX file of images"):
+        idx(short, "images")
+    whole = bytearray((digit_files / short.name).read_bytes())
+    whole[20:40] = bytes(20)
+    short.write_bytes(whole)
+    with pytest.raises(zlib.error):
+        gzip.decompress(whole)
     with pytest.raises(DataError, match=r"t10k-images-idx3-ubyte.gz is not an IDX file of images"):
         idx(short, "images")
     with pytest.raises(DataError, match="begins with 2049, not 2051"):
@@ -94,9 +128,9 @@ def test_what_is_missing_or_damaged_is_named(digit_files, tmp_path):
 
 def test_the_files_determine_the_prepared_folder(data):
     prepared = prepare(SMOKE, data)
-    assert prepared.manifest["counts"]["a_train"] == 90 and "world" not in prepared.manifest
+    assert prepared.manifest["counts"]["a_train"] == 180 and "world" not in prepared.manifest
     assert prepared.a["test"].captions[3] == ["three"] and prepared.b["train"].sentences[0] == "zero"
-    assert prepared.manifest["digits"] == {"speaker": "jackson"}
+    assert prepared.manifest["digits"] == {"speaker": "jackson", "test_draw": 1}
     assert prepared.manifest["source"] == open_corpus(SMOKE).determines["source"]
 
 
@@ -124,7 +158,7 @@ def test_the_judge_hears_digits_and_no_silence(data, monkeypatch):
 @pytest.mark.skipif(not REAL.is_dir(), reason="the real digits are not at hand")
 def test_the_real_files_are_read():
     real = Digits(REAL)
-    assert [real.image_text_count(split) for split in ("train", "test")] == [9_000, 1_000]
+    assert [real.image_text_count(split) for split in ("train", "test")] == [9_000, 500]
     assert [real.text_speech_count(split) for split in ("train", "test")] == [450, 50]
     assert sum(Digits(REAL, speaker="").text_speech_count(split) for split in ("train", "test")) == 3_000
     wave, rate = next(real.text_speech("train")).waveform()

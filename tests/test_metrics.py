@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from skiplib import metrics
 from skiplib.errors import DataError
@@ -174,6 +175,37 @@ def test_seeds_that_agree_are_no_further_items() -> None:
     assert paired_bootstrap([shifted] * 3, [scores] * 3) == pytest.approx((1, 1, 1))
 
 
+def test_few_seeds_say_as_little_of_others_as_student_s_t_has_it() -> None:
+    values = np.array([0.86, 0.93, 0.94, 0.90, 0.89])
+    for n in (3, 5):
+        alone = [ItemScores(np.array([100 * value]), np.array([100.0])) for value in values[:n]]
+        low, high = stratified_bootstrap(alone, n=4000)
+        mean, error = values[:n].mean(), values[:n].std(ddof=1) / np.sqrt(n)
+        expected = stats.t.interval(0.95, n - 1, mean, error)
+        assert low == pytest.approx(max(expected[0], 0), abs=0.35 * error)
+        assert high == pytest.approx(min(expected[1], 1), abs=0.35 * error)
+        shifted = [ItemScores(run.numerator + 100, run.denominator) for run in alone]
+        zero = [ItemScores(np.array([100.0]), np.array([100.0]))] * n
+        assert paired_bootstrap(shifted, zero, n=4000)[1:] == pytest.approx(expected, abs=0.35 * error)
+
+
+def test_an_interval_ends_where_values_do() -> None:
+    rates = [ItemScores(np.full(4, value), np.ones(4)) for value in (0.2, 0.9, 1.0)]
+    assert stratified_bootstrap(rates) == (0.0, 1.0)
+    errors = [ItemScores(np.full(4, value), np.ones(4)) for value in (0.2, 0.9, 1.1)]
+    assert stratified_bootstrap(errors)[1] > 1.1
+    cosines = [ItemScores(np.full(4, value), np.ones(4)) for value in (-0.5, 0.1, 0.3)]
+    assert stratified_bootstrap(cosines)[0] < -0.5
+
+
+def test_a_reference_without_words_is_no_reference() -> None:
+    found = metrics.nearest_wer([["Hmm.", "a red ring"], ["Mm-hmm."], ["a star"]], ["a blue ring", "a", "a"])
+    assert (found.numerator.tolist(), found.denominator.tolist()) == ([1, 0, 1], [3, 0, 2])
+    assert np.isnan(metrics.wer(["Hmm."], ["a"]).value)
+    rows = metrics.missed_by_frequency(["Hmm.", "a star"], ["a", "a"], ["a star"])
+    assert rows["tokens"].tolist() == [2]
+
+
 def test_bleu_can_be_resampled() -> None:
     scores = metrics.bleu([["a big red ring above a star"]] * 6, ["a big red ring above a star"] * 6, 4)
     assert bootstrap(scores, n=50) == (100.0, 100.0)
@@ -185,7 +217,7 @@ def test_bleu_can_be_resampled() -> None:
     [
         lambda: metrics.wer(["a"], []),
         lambda: metrics.wer([], []),
-        lambda: metrics.wer(["..."], ["a"]),
+        lambda: metrics.missed_by_frequency(["..."], ["a"], []),
         lambda: metrics.bleu([[]], ["a"], 4),
         lambda: metrics.bleu([["a"]], ["a"], 5),
         lambda: metrics.derangement(1, 0),

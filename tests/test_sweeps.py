@@ -26,7 +26,7 @@ def test_every_value_makes_an_experiment_and_one_is_the_default(sweep: object, s
     assert set(sweep.systems) <= set(VARIANTS)
     for system in sweep.systems:
         found = overlays(sweep, system, scale)
-        assert sum(overlay == {} for overlay in found) == 1
+        assert sum(overlay == sweep.fixed for overlay in found) == 1
         made = [experiment(system, scale, overlay=overlay) for overlay in found]
         assert len({one.model_dump_json() for one in made}) == len(sweep.values)
 

@@ -95,7 +95,7 @@ def open_corpus(experiment: Experiment) -> Opened:
     if name == "digits":
         from skiplib.corpora.digits import Digits
 
-        digits = Digits(SOURCES_DIR / "digits", experiment.digits.speaker)
+        digits = Digits(SOURCES_DIR / "digits", experiment.digits.speaker, experiment.digits.test_draw)
         truth = digits.spoken_captions(digits.image_text_count("test"))
         made = {"digits": experiment.digits.model_dump(mode="json"), "source": digits.fingerprint()}
         return Opened(digits, digits, truth, made)

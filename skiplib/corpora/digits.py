@@ -6,7 +6,8 @@ them:
 - MNIST (LeCun, Cortes and Burges; usually given as CC BY-SA 3.0): `t10k-images-idx3-ubyte` and
   `t10k-labels-idx1-ubyte`, and `train-images-idx3-ubyte` and `train-labels-idx1-ubyte` where they are at
   hand, each as it is or with `.gz`. Without the last two the first 9,000 of the 10,000 images serve for
-  training and the rest for the test.
+  training and the rest for the test. The test images come in two halves: by the first a configuration is
+  chosen, on the second it is reported (DECISIONS.md 42).
 - Free Spoken Digit Dataset (Jackson et al., CC BY-SA 4.0): `recordings/{digit}_{speaker}_{index}.wav`, or
   `.flac`; indices 0 to 4 are the test, as its makers have it. 3,000 recordings of six speakers at 8 kHz.
 """
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import zlib
 from collections.abc import Iterator
 from functools import cached_property, partial
 from itertools import islice
@@ -33,10 +35,11 @@ MAGIC = {"images": 2051, "labels": 2049}  # what an IDX file of bytes begins wit
 
 
 class Digits:
-    """Both corpora from a folder; B is one `speaker`, or all where it is empty."""
+    """Both corpora from a folder; B is one `speaker`, or all where it is empty, and the test images are half
+    `test_draw` of them, 0 or 1."""
 
-    def __init__(self, folder: Path, speaker: str = "jackson") -> None:
-        self.folder, self.speaker = folder, speaker
+    def __init__(self, folder: Path, speaker: str = "jackson", test_draw: int = 1) -> None:
+        self.folder, self.speaker, self.test_draw = folder, speaker, test_draw
 
     def image_text_count(self, split: str) -> int:
         """How many images `split` has."""
@@ -116,11 +119,12 @@ class Digits:
                 if len(images) != len(labels) or labels.max(initial=0) > 9:
                     raise DataError(f"{paths[part, 'labels']} does not fit {paths[part, 'images']}")
                 parts[part] = images, labels
-        if "train" in parts:
-            return {"train": parts["train"], "test": parts["t10k"]}
         images, labels = parts["t10k"]
-        cut = len(images) * TRAINING // 10_000
-        return {"train": (images[:cut], labels[:cut]), "test": (images[cut:], labels[cut:])}
+        cut = 0 if "train" in parts else len(images) * TRAINING // 10_000
+        half = cut + (len(images) - cut) // 2
+        kept = slice(half, None) if self.test_draw else slice(cut, half)
+        train = parts.get("train", (images[:cut], labels[:cut]))
+        return {"train": train, "test": (images[kept], labels[kept])}
 
     def _split(self, split: str) -> tuple[np.ndarray, np.ndarray]:
         return self._images[checked(split)]
@@ -138,5 +142,5 @@ def idx(path: Path, kind: str) -> np.ndarray:
         if magic != MAGIC[kind]:
             raise ValueError(f"it begins with {magic}, not {MAGIC[kind]}")
         return np.frombuffer(data, np.uint8, offset=4 * (1 + dimensions)).reshape(shape)
-    except (OSError, EOFError, ValueError) as error:
+    except (OSError, EOFError, ValueError, zlib.error) as error:
         raise DataError(f"{path} is not an IDX file of {kind}, or was cut short: {error}") from error

@@ -34,7 +34,7 @@ class SkipWorld:
         """The scenes of `split` with `world.captions` captions each, and the scene itself in `facts`.
 
         A test scene has one caption more, `facts["sixth"]`, which is never a reference: it stands
-        for a perfect describer where the ceiling of a metric is measured.
+        for someone who is always right, in any wording, where the ceiling of a metric is measured.
         """
         held_back = int(split == "test")
         for index, scene in enumerate(sample_scenes(self.world, split, self.image_text_count(split))):
