@@ -14,9 +14,11 @@ from pathlib import Path
 
 from skiplib.checkpoints import belongs
 from skiplib.config import VARIANTS, experiment
+from skiplib.errors import DataError
 from skiplib.execute import sources
 from skiplib.footers import footer
 from skiplib.overlays import format_overlay
+from skiplib.prepare import folder_name
 from skiplib.records import run_id
 from skiplib.report import index, question, render
 from skiplib.sweeps import SWEEPS, named, overlays
@@ -25,7 +27,9 @@ CORPUS = config.get("corpus", "skipworld")
 SCALE = config.get("scale", "demo")
 SEEDS = range(int(config.get("seeds", 1)))
 SYSTEM = "ours_aligned"  # what the study shows at work
-OTHERS = [name for name in VARIANTS if name != SYSTEM] if len(SEEDS) > 1 else []
+PAINTS = experiment(SYSTEM, SCALE, CORPUS).image.features == "none"  # cyclegan encodes what it paints
+SYSTEMS = [name for name in VARIANTS if PAINTS or name != "cyclegan"]
+OTHERS = [name for name in SYSTEMS if name != SYSTEM] if len(SEEDS) > 1 else []
 
 RUNS = f"runs/{CORPUS}-{SCALE}"
 PAGES = f"reports/{CORPUS}-{SCALE}"
@@ -76,6 +80,21 @@ def notebook(name):
     return [str(path), *(str(file.relative_to(Path.cwd())) for file in sources(path))]
 
 
+def data():
+    """Other files are other data, and are prepared anew; what is missing, the notebook says."""
+    try:
+        return folder_name(experiment(SYSTEM, SCALE, CORPUS))
+    except DataError:
+        return ""
+
+
+def beside():
+    """The records that no rule of this study makes, as `make ablation` leaves them: the tables read them too."""
+    own = {RECORD.format(system=system, seed=seed) for system in [SYSTEM, *OTHERS] for seed in SEEDS}
+    found = sorted(Path("runs/records").glob(f"{CORPUS}-{SCALE}-*.json"))
+    return [f"{path.name} {path.stat().st_mtime_ns}" for path in found if str(path) not in own.union(SWEPT)]
+
+
 def of_run(wildcards):
     return f"{DATA} -p variant {wildcards.get('system', SYSTEM)} -p seed {wildcards.seed}"
 
@@ -120,6 +139,7 @@ rule prepare:
         f"{RUNS}/01_prepare_data.ipynb",
     params:
         given=DATA,
+        data=data(),
     threads: ALL  # every rule: the next one waits, and torch has the machine
     shell:
         EXECUTE
@@ -235,6 +255,7 @@ rule readings:  # of records alone, with those of other settings among them
         name="06_sweeps|07_divergences",
     params:
         given=DATA,
+        beside=beside(),
     threads: ALL
     shell:
         EXECUTE
@@ -249,6 +270,7 @@ rule tables:
         f"{RUNS}/tables.ipynb",
     params:
         given=DATA,
+        beside=beside(),
     threads: ALL
     shell:
         EXECUTE

@@ -98,7 +98,9 @@ class ImageChoice(Choice):
         self._draw(f"test image {self.slider.value}: {self.captions[0]}")
 
     def _take(self, content: BytesIO, name: str) -> str:
-        self.own = picture(content, name)
+        own = picture(content, name)
+        as_seen(own, self.desk.experiment)  # what cannot be used is refused before it is chosen
+        self.own = own
         self._draw(name)
         return f"{name}, as the model sees it; move the slider to go back to the test images."
 

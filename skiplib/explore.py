@@ -6,6 +6,7 @@ And what there is to ask about without preparing data: the first test items of i
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -19,8 +20,9 @@ from torch import Tensor
 from skiplib import features, shipped
 from skiplib.audio import prepare_wave, to_mel, to_waves
 from skiplib.bottleneck import MemoryFusion
+from skiplib.cleaning import clean
 from skiplib.config import Experiment
-from skiplib.corpora import open_corpus
+from skiplib.corpora import ImageTextItem, TextSpeechItem, open_corpus
 from skiplib.errors import ConfigError, DataError
 from skiplib.inputs import image_array
 from skiplib.judge import Judge, WhisperJudge
@@ -44,19 +46,38 @@ class Examples:
 
 
 def examples(experiment: Experiment, n: int) -> Examples:
-    """The first `n` test items of the corpus of `experiment`, made or read on the spot.
+    """The first `n` usable test items of the corpus of `experiment`, made or read on the spot, with their
+    captions cleaned as preparation does.
 
-    Raises `DataError` if the corpus' files are missing, or it has no test items.
+    Raises `DataError` if the corpus' files are missing, or it has no test items that can be used.
     """
     opened = open_corpus(experiment)
-    items = list(islice(opened.a.image_text("test"), n))
+    pairs = zip(opened.a.image_text("test"), opened.truth, strict=True)
+    usable = (found for item, said in pairs if (found := _usable(item, said, experiment)) is not None)
+    items = list(islice(usable, n))
     if not items:
-        raise DataError(f"the corpus {experiment.corpus} has no test items, or none were asked for ({n})")
-    pictures = [item.image() for item in items]
-    images = np.stack([as_seen(picture, experiment) for picture in pictures])
-    spoken = [item.waveform() for item in islice(opened.truth, n)]
-    mels = [mel_of(wave, rate, experiment) for wave, rate in spoken]
-    return Examples(pictures, images, [list(item.captions) for item in items], mels)
+        raise DataError(
+            f"the corpus {experiment.corpus} has no test items that can be used, or none were asked for ({n})"
+        )
+    pictures, images, captions, mels = map(list, zip(*items, strict=True))
+    return Examples(pictures, np.stack(images), captions, mels)
+
+
+def _usable(
+    item: ImageTextItem, said: TextSpeechItem, experiment: Experiment
+) -> tuple[Any, np.ndarray, list[str], Tensor] | None:
+    """An item's picture, as the model sees it, its captions and the mel of the first; None if preparation
+    would put it into quarantine."""
+    captions = []
+    for text in item.captions:
+        with suppress(DataError):
+            captions.append(clean(text)[0])
+    try:
+        picture = item.image()
+        found = picture, as_seen(picture, experiment), captions, mel_of(*said.waveform(), experiment)
+    except DataError:
+        return None
+    return found if captions else None
 
 
 def as_seen(picture: Any, experiment: Experiment) -> UInt8[np.ndarray, "3 size size"]:

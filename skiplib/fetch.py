@@ -11,6 +11,7 @@ import os
 import sys
 import tarfile
 import tempfile
+import zlib
 from pathlib import Path
 
 import pooch
@@ -64,7 +65,7 @@ def _recordings(place: Path) -> None:
             archive = pooch.retrieve(FSDD, None, "fsdd.tar.gz", temporary, progressbar=True)
             with tarfile.open(archive) as packed:
                 packed.extractall(temporary, filter="data")
-        except (OSError, EOFError, ValueError, tarfile.TarError) as error:
+        except (OSError, EOFError, ValueError, zlib.error, tarfile.TarError) as error:
             raise DataError(
                 f"the recordings cannot be downloaded into {place} ({FSDD}: {error}): put them there"
             ) from error

@@ -30,13 +30,30 @@ def image_array(image: Any, size: int) -> np.ndarray:
             raise DataError(f"an array of shape {array.shape} is not an image") from error
     try:
         image.load()  # PIL reads pixels late: a truncated file shows here
-        image = ImageOps.exif_transpose(image)
+        image = _in_eight_bits(ImageOps.exif_transpose(image))
         if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
             rgba = image.convert("RGBA")
             image = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
         return np.asarray(ImageOps.fit(image.convert("RGB"), (size, size), Image.Resampling.BOX))
-    except OSError as error:
+    except (
+        Exception
+    ) as error:  # of a damaged file Pillow raises OSError, SyntaxError, struct.error and others
         raise DataError(f"the image cannot be read: {error}") from error
+
+
+def _in_eight_bits(image: Image.Image) -> Image.Image:
+    """Greys of more than eight bits scaled to eight, where Pillow would clip them to white.
+
+    White is 65,535 in 16 bits; integers of 32 and floats do not say, and have the smallest of 1 (of floats),
+    255 and 65,535 that none exceeds, or their largest.
+    """
+    if image.mode[0] not in "IF":
+        return image
+    values = np.nan_to_num(np.asarray(image, dtype=np.float64))
+    most = values.max(initial=0.0)
+    scales = {"I": (255, 65_535), "F": (1, 255, 65_535)}.get(image.mode, (65_535,))
+    white = next((scale for scale in scales if most <= scale), most)
+    return Image.fromarray((values.clip(0) * 255 / white).round().astype(np.uint8))
 
 
 def image_batch(images: Any, size: int) -> Float[Tensor, "batch 3 size size"]:

@@ -1,6 +1,6 @@
 // A file from the user's disk, dropped or chosen, or a recording from the microphone, sent to Python as bytes.
 const LARGEST = 8e6; // bytes; Jupyter closes the connection at 10 MB
-const LONGEST = 30; // seconds of a recording
+const LONGEST = 29; // seconds of a recording; Python takes 30
 
 const CSS = `
 .intake { border: 2px dashed #767f89; border-radius: 6px; padding: .5rem .8rem; max-width: 26rem; }
@@ -76,6 +76,7 @@ function render({ model, el }) {
     button.type = "button";
     button.textContent = "Record";
     let recorder = null;
+    let limit = null;
     button.addEventListener("click", async () => {
       if (recorder) { recorder.stop(); return; }
       try {
@@ -84,16 +85,21 @@ function render({ model, el }) {
         recorder = new MediaRecorder(stream);
         recorder.addEventListener("dataavailable", event => parts.push(event.data));
         recorder.addEventListener("stop", async () => {
+          clearTimeout(limit); // it would cut the next one
           recorder = null;
           button.textContent = "Record";
           stream.getTracks().forEach(track => track.stop());
           const context = new AudioContext({ sampleRate: 16000 });
-          const heard = await context.decodeAudioData(await new Blob(parts).arrayBuffer());
+          try {
+            const heard = await context.decodeAudioData(await new Blob(parts).arrayBuffer());
+            send("recording.wav", wav(heard.getChannelData(0), heard.sampleRate));
+          } catch (error) {
+            say(`Nothing was recorded: ${error.message}. Speak before you stop.`);
+          }
           context.close();
-          send("recording.wav", wav(heard.getChannelData(0), heard.sampleRate));
         });
         recorder.start();
-        setTimeout(() => recorder && recorder.stop(), 1000 * LONGEST);
+        limit = setTimeout(() => recorder && recorder.stop(), 1000 * LONGEST);
         button.textContent = "Stop";
         say(`Recording, at most ${LONGEST} seconds ...`);
       } catch (error) {

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 from jaxtyping import Float32
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from skiplib.errors import DataError
 
@@ -21,7 +21,7 @@ def recording(path: Path | BytesIO, name: str = "") -> tuple[Float32[np.ndarray,
     """A sound file's samples and their rate in Hz."""
     try:
         return soundfile.read(path, dtype="float32")
-    except (OSError, soundfile.LibsndfileError) as error:
+    except (OSError, soundfile.LibsndfileError, TypeError) as error:  # the last of a .raw file: no header
         raise DataError(f"{name or path} cannot be read: {error}") from error
 
 
@@ -31,5 +31,5 @@ def picture(path: Path | BytesIO, name: str = "") -> Image.Image:
         with Image.open(path) as image:
             image.load()
             return image
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+    except Exception as error:  # of a damaged file Pillow raises OSError, SyntaxError, ValueError and others
         raise DataError(f"{name or path} cannot be read: {error}") from error

@@ -155,12 +155,20 @@ def prepared_hash(experiment: Experiment, folder: Path = DATA_DIR, audio: bool =
 
     Raises `DataError` if they are not prepared, or the corpus' files are missing.
     """
-    path = folder / _name(experiment, _determines(experiment, open_corpus(experiment))) / "manifest.json"
+    path = folder / folder_name(experiment) / "manifest.json"
     try:
         manifest = json.loads(path.read_text())
         return _hash(manifest if audio else _silent(manifest))
     except (OSError, ValueError) as error:
         raise DataError(f"{path.parent} is not prepared: {error}") from error
+
+
+def folder_name(experiment: Experiment) -> str:
+    """The name of the folder of an experiment's data, which other settings or other files change.
+
+    Raises `DataError` if the corpus' files are missing.
+    """
+    return _name(experiment, _determines(experiment, open_corpus(experiment)))
 
 
 def _name(experiment: Experiment, determines: dict[str, Any]) -> str:

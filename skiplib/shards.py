@@ -6,6 +6,7 @@ Memory holds one shard at a time, and a preparation that was interrupted goes on
 from __future__ import annotations
 
 import json
+import os
 import zipfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -17,7 +18,7 @@ import numpy as np
 
 from skiplib.audio import prepare_wave, to_mel
 from skiplib.cleaning import clean
-from skiplib.config import Audio, Image
+from skiplib.config import SOURCES_DIR, Audio, Image
 from skiplib.corpora import ImageTextItem, TextSpeechItem
 from skiplib.errors import DataError
 from skiplib.features import features
@@ -33,7 +34,8 @@ Job = tuple[Mapping[str, Item], Image, Audio]  # an item for each set that it ad
 class Outcome:
     """What became of one item: for each set a line of text and rows of arrays, or nothing and the reason.
 
-    `lost` has rows of `quarantine.csv`: item, file, SHA-256 of the file, reason.
+    `lost` has rows of `quarantine.csv`: item, file, SHA-256 of the file, reason. Files are named as they lie
+    under `config.SOURCES_DIR`, so that the same data are the same wherever they are.
     """
 
     made: dict[str, tuple[dict[str, Any], dict[str, np.ndarray]]] = field(default_factory=dict)
@@ -42,8 +44,13 @@ class Outcome:
 
     def lose(self, item: Item, reason: str) -> None:
         """Note what cannot be used, and why."""
-        there = item.path is not None and item.path.is_file()
-        self.lost.append((item.id, str(item.path or ""), digest(item.path) if there else "", reason))
+        try:
+            found = digest(item.path) if item.path is not None and item.path.is_file() else ""
+        except OSError:  # it may not be opened
+            found = ""
+        here = f"{SOURCES_DIR}{os.sep}"
+        path, reason = (text.replace(here, "") for text in (str(item.path or ""), reason))
+        self.lost.append((item.id, path, found, reason))
 
     def clean(self, text: str) -> str:
         """`text` in the 66 symbols. Raises `DataError` if nothing of it can be said."""

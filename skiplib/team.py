@@ -1,4 +1,5 @@
-"""Processes that share the batches of a step, as torchrun starts them, on one machine or several.
+"""Processes that share the batches of a step, as torchrun starts them, on one machine or several; the
+folders of runs and data are one for all.
 
 An experiment says how many batches make a step (`optim.accumulate`), and batches and random numbers are
 addressed by their place in it: how many processes share them changes neither the data nor the gradient.
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, distributed, nn
 
-from skiplib.errors import ConfigError
+from skiplib.errors import ConfigError, TrainingError
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,16 @@ class Team:
         """The running statistics of norms, as if all processes' batches had moved them."""
         buffers = [buffer for buffer in model.buffers() if buffer.is_floating_point()]
         self._together(buffers, 1 / self.size)
+
+    def agree(self, value: int, what: str) -> None:
+        """Raise `TrainingError` if the processes do not have the same `value`."""
+        values = [value] * self.size
+        if self.size > 1:
+            distributed.all_gather_object(values, value)
+        if len(set(values)) > 1:
+            raise TrainingError(
+                f"{what}: {values}, by process; all machines need the same folder of runs, shared"
+            )
 
     def wait(self) -> None:
         """Until all processes have come here."""

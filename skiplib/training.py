@@ -61,12 +61,14 @@ def train(
     first another run's, for fine-tuning on another corpus.
 
     Raises `CheckpointError` if there is no such run or its model is of another shape, and `TrainingError` if
-    the loss stops being a number; the batch is kept then, in `diverged.safetensors`.
+    the loss stops being a number (the batch is kept then, in `diverged.safetensors`), or processes find
+    different checkpoints.
     """
-    finished = _usable(folder / FINAL, experiment, prepared)
+    finished, processes = _usable(folder / FINAL, experiment, prepared), team()
+    processes.agree(finished is not None, "whether the run is finished")
     if finished is not None:
         return checkpoints.load_model(folder / FINAL).eval(), float(finished[1]["seconds"])
-    optim, processes = experiment.optim, team()
+    optim = experiment.optim
     own = processes.share(optim.accumulate)
     # Processes are torchrun's matter: Fabric shall not look for the other tasks of a cluster's job.
     devices, alone = [local_rank()] if torch.cuda.is_available() else 1, LightningEnvironment()
@@ -79,6 +81,7 @@ def train(
     optimisers = make_optimisers(model, experiment)
     step_module, *wrapped = fabric.setup(Step(model), *optimisers)
     start, seconds = _resume(folder, experiment, prepared, model, optimisers)
+    processes.agree(start, "the step to go on from")
     where = dict(zip(ORIGIN, (device_name(fabric.device), torch.__version__, precision(optim)), strict=True))
     batches = Batches(prepared, experiment)
     steps, plan = optim.steps, stages(experiment)

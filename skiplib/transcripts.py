@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from html import escape
+from math import inf
 
 import jiwer
 from IPython.display import HTML
@@ -43,7 +44,10 @@ def coloured(
     heard = normalise(sentence)
     if not heard:
         return "<i>(nothing)</i>"
-    best = jiwer.process_words(normalise(nearest(sentence, references)), heard)
+    reference = normalise(nearest(sentence, references))
+    if not reference:
+        return " ".join(_word(word, "inserted") for word in heard.split())
+    best = jiwer.process_words(reference, heard)
     reference, words = best.references[0], best.hypotheses[0]
     kinds = {"equal": "right", "substitute": "wrong", "insert": "inserted"}
     heard_there, written_there = (normalise(text).split() for text in beside or ("", ""))
@@ -63,8 +67,9 @@ def coloured(
 
 
 def nearest(sentence: str, references: Sequence[str]) -> str:
-    """The reference with the lowest word error rate, as the metrics choose it."""
-    return min(references, key=lambda text: jiwer.wer(normalise(text), normalise(sentence)))
+    """The reference with the lowest word error rate, as the metrics choose it; without words the last."""
+    said = normalise(sentence)
+    return min(references, key=lambda text: jiwer.wer(normal, said) if (normal := normalise(text)) else inf)
 
 
 def legend(beside: bool = False) -> HTML:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,7 @@ from skiplib.config import experiment
 from skiplib.corpora import ImageTextCorpus, TextSpeechCorpus
 from skiplib.corpora.folder import Folder
 from skiplib.errors import ConfigError, DataError
+from skiplib.explore import examples
 from skiplib.prepare import prepare
 from skiplib.records import read_records
 from skiplib.voice import speak
@@ -170,6 +172,24 @@ def test_files_that_cannot_be_used_are_quarantined_and_keep_the_truth_in_step(ow
     evaluation.floor(prepared, SMOKE, Parrot(), progress=False)
     assert said == prepared.truth.ids and len(said) == 8, "what was lost is not heard either"
     assert "no.png" in lost and "cut.jpg cannot be read" in lost and np.all(prepared.truth.lengths > 0)
+    shown = examples(SMOKE, 8)
+    assert shown.captions == prepared.a["test"].captions[:8] and len(shown.mels) == 8
+
+
+def test_the_same_files_are_the_same_data_wherever_they_lie(own, tmp_path, monkeypatch):
+    contents = []
+    for place in (tmp_path / "here", tmp_path / "elsewhere" / "sources"):
+        shutil.copytree(own, place / "folder")
+        with (place / "folder" / "images" / "metadata.csv").open("a") as file:
+            file.write("none.png,a wall,train\n")
+        monkeypatch.setenv("SKIPLIB_SOURCES", str(place))  # for the workers
+        monkeypatch.setattr(corpora, "SOURCES_DIR", place)
+        monkeypatch.setattr("skiplib.building.MAX_LOSS", 0.5)
+        prepared = prepare(SMOKE, place / "data", workers=1)
+        lost = (prepared.folder / "quarantine.csv").read_text()
+        assert "none.png" in lost and str(tmp_path) not in lost
+        contents.append(prepared.content)
+    assert contents[0] == contents[1]
 
 
 def test_the_command_line_says_what_is_wrong(capsys):

@@ -15,6 +15,20 @@ def test_every_mode_of_picture_is_taken(mode):
     assert array.shape == (64, 64, 3) and array.dtype == np.uint8
 
 
+@pytest.mark.parametrize("dtype", ["uint16", ">u2", "int32", "float32"])
+@pytest.mark.parametrize("white", [1, 255, 65_535])
+def test_greys_of_more_than_eight_bits_keep_their_shades(dtype, white):
+    if white == 1 and dtype != "float32":
+        return
+    ramp = np.linspace(0, 255, 64).round()
+    grey = np.tile(ramp * white / 255, (64, 1))
+    grey = grey if dtype == "float32" else grey.round()
+    seen = image_array(Image.fromarray(grey.astype(dtype)), 64)[..., 0].astype(int)
+    sixteen = dtype in ("uint16", ">u2")  # white is white there whatever is in the picture
+    expected = np.tile(ramp * (white / 65_535 if sixteen else 1), (64, 1))
+    assert abs(seen - expected).max() <= 1
+
+
 def test_transparency_is_white_and_rotation_is_applied():
     assert image_array(Image.new("RGBA", (8, 8), (0, 0, 0, 0)), 8).min() == 255
     image = Image.new("RGB", (8, 8), "black")
@@ -47,6 +61,15 @@ def test_a_truncated_picture_is_refused():
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)).save(file, "JPEG")
     with pytest.raises(DataError, match="cannot be read"):
         image_array(Image.open(io.BytesIO(file.getvalue()[:2_000])), 64)
+
+
+def test_whatever_pillow_raises_is_ours(monkeypatch):
+    def broken(image):
+        raise SyntaxError("not a TIFF file")  # of a malformed EXIF
+
+    monkeypatch.setattr("skiplib.inputs.ImageOps.exif_transpose", broken)
+    with pytest.raises(DataError, match="cannot be read: not a TIFF file"):
+        image_array(Image.new("RGB", (8, 8)), 8)
 
 
 @pytest.mark.parametrize("bad", [np.zeros((0, 80)), np.zeros((5, 40)), np.full((5, 80), np.nan)])

@@ -25,6 +25,23 @@ def test_a_file_that_is_no_recording_is_named(tmp_path, content):
         recording(tmp_path / "cut.wav")
 
 
+def test_a_file_without_a_header_is_named(tmp_path):
+    (tmp_path / "x.raw").write_bytes(bytes(64))
+    with pytest.raises(DataError, match=r"x\.raw cannot be read"):
+        recording(tmp_path / "x.raw")
+
+
+def test_a_picture_with_a_damaged_chunk_is_named(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 255, (400, 400, 3), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "x.png")
+    data = bytearray((tmp_path / "x.png").read_bytes())
+    second = data.index(b"IDAT", data.index(b"IDAT") + 4)
+    data[second : second + 4] = b"\x00\x01\x02\x03"
+    (tmp_path / "x.png").write_bytes(data)
+    with pytest.raises(DataError, match=r"x\.png cannot be read"):
+        picture(tmp_path / "x.png")
+
+
 def test_a_truncated_picture_is_named(tmp_path):
     pixels = np.random.default_rng(0).integers(0, 255, (32, 32, 3), np.uint8)
     Image.fromarray(pixels).save(tmp_path / "x.png")

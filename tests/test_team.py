@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file
 
 from skiplib import checkpoints, training
-from skiplib.errors import ConfigError
+from skiplib.errors import ConfigError, TrainingError
 from skiplib.logbook import read_log
 from skiplib.prepare import Prepared
 from skiplib.team import Team, team
@@ -28,6 +28,17 @@ def test_batches_are_shared_without_remainder() -> None:
     assert sorted(i for share in shares for i in share) == list(range(6))
     with pytest.raises(ConfigError, match=r"2 processes cannot share .*make it a multiple of 2"):
         Team(0, 2).share(3)
+
+
+def test_processes_that_find_different_checkpoints_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+    def gathered(values: list[int], value: int) -> None:
+        values[:] = [value, 0]
+
+    monkeypatch.setattr("skiplib.team.distributed.all_gather_object", gathered)
+    Team(0, 2).agree(0, "the step")
+    with pytest.raises(TrainingError, match=r"the step: \[40, 0\], by process; .*same folder of runs"):
+        Team(0, 2).agree(40, "the step")
+    Team().agree(40, "the step")
 
 
 def run(*command: str) -> None:

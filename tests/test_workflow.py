@@ -14,7 +14,6 @@ import torch
 
 from skiplib import checkpoints, prepare
 from skiplib.config import ROOT, experiment
-from skiplib.corpora import open_corpus
 
 LOOKS = {
     "prepare",
@@ -59,8 +58,7 @@ def test_by_default_one_system_is_trained_and_the_rest_is_read(copy: Path) -> No
 
 
 def test_systems_that_are_trained_already_are_compared_and_not_trained_again(copy: Path) -> None:
-    opened = open_corpus(experiment())
-    name = prepare._name(experiment(), prepare._determines(experiment(), opened))
+    name = prepare.folder_name(experiment())
     (copy / "data" / name).mkdir(parents=True)
     (copy / "data" / name / "manifest.json").write_text('{"format": 2}')
     data = prepare.prepared_hash(experiment(), copy / "data", audio=False)
@@ -78,3 +76,7 @@ def test_systems_that_are_trained_already_are_compared_and_not_trained_again(cop
 def test_more_seeds_are_every_system_with_each(copy: Path) -> None:
     plan = planned(copy, "rows", seeds=2)
     assert plan["evaluate"] == 2 and plan["ablation"] == 2 * 14 and plan["prepare"] == 1
+
+
+def test_a_system_that_cannot_be_is_no_row(copy: Path) -> None:
+    assert planned(copy, "rows", seeds=2, corpus="flickr8k+ljspeech")["ablation"] == 2 * 13

@@ -16,6 +16,7 @@ have the licences that their makers chose on Flickr.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
 from functools import cached_property, partial
@@ -48,9 +49,13 @@ class CaptionedImages:
             yield ImageTextItem(image["filename"], captions, partial(picture, path), path=path)
 
     def fingerprint(self) -> str:
-        """Tells one state of captions and splits from another."""
-        self._images  # noqa: B018, an error about the file is clearer than one about its digest
-        return digest(self.path)
+        """Tells one state of captions, splits and photographs (by name and size) from another."""
+        found = hashlib.sha256(digest(self.path).encode())
+        for split in ("train", "test"):
+            for item in self.image_text(split):
+                size = item.path.stat().st_size if item.path.is_file() else None
+                found.update(f"\n{item.id} {size}".encode())
+        return found.hexdigest()
 
     @cached_property
     def _images(self) -> dict[str, list[dict[str, Any]]]:
