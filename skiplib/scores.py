@@ -156,7 +156,7 @@ def _interval(values: np.ndarray, seed: int) -> tuple[float, float]:
 
 
 def _widening(runs: int) -> float:
-    """Student's t over the normal's; and a bootstrap's variance of a mean is (n - 1) / n of what it should."""
+    """Student's t over the normal's; and a bootstrap's variance of a mean is too small by (n - 1) / n."""
     if runs == 1:
         return 1.0
     return stats.t.ppf(0.975, runs - 1) / stats.norm.ppf(0.975) * np.sqrt(runs / (runs - 1))
