@@ -117,7 +117,7 @@ def test_summary_is_over_seeds_and_keeps_overlays_apart() -> None:
     rows = summary(runs, ["x", "i2t_content_accuracy", "i2t_bleu1"]).set_index(["overlay", "metric"])
     plain = rows.loc[("", "x")]
     assert (plain["mean"], plain.seeds) == (1, 3)
-    assert 0 <= plain.low < 1 < plain.high <= 2
+    assert plain.low == 0 and plain.high > 2, "three seeds say little of others, but a rate is not below 0"
     assert rows.loc[("memory.slots=16", "x"), "mean"] == 9
     assert rows.loc[("", "i2t_content_accuracy"), "n"] == 9
     assert rows.loc[("", "i2t_bleu1"), "low"] < rows.loc[("", "i2t_bleu1"), "mean"]

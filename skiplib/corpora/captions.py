@@ -50,6 +50,7 @@ class CaptionedImages:
 
     def fingerprint(self) -> str:
         """Tells one state of captions, splits and photographs (by name and size) from another."""
+        self._images  # noqa: B018, an error about the file is clearer than one about its digest
         found = hashlib.sha256(digest(self.path).encode())
         for split in ("train", "test"):
             for item in self.image_text(split):
