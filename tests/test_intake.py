@@ -47,7 +47,7 @@ def sent(page: Any) -> tuple[str, bytes]:
 
 def test_a_recording_is_sent_as_a_wav_file(opened: Any) -> None:
     opened.get_by_role("button", name="Record").click()
-    opened.get_by_text("Recording, at most 30 seconds").wait_for()
+    opened.get_by_text("Recording, at most 29 seconds").wait_for()
     opened.wait_for_timeout(1_500)
     opened.get_by_role("button", name="Stop").click()
     name, content = sent(opened)
