@@ -187,7 +187,7 @@ PHOTOGRAPHS: dict[str, dict[str, Any]] = {
 CORPORA: dict[str, dict[str, dict[str, Any]]] = {
     "skipworld": {},
     "folder": {},
-    "digits": {"demo": {"optim.steps": 1_200, "evaluation.scenes": 500}},
+    "digits": {"demo": {"optim.steps": 2_400, "evaluation.scenes": 500}},
     # COCO's captions of val2017 are captions of `coco` itself, some of its test images.
     **{f"{a}+{b}": PHOTOGRAPHS for a in PICTURED for b in SAID if (a, b) != ("coco", "cococaptions")},
 }
