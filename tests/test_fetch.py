@@ -47,7 +47,7 @@ def server(tmp_path: Path, digit_files: Path, monkeypatch: pytest.MonkeyPatch):
 
 def test_a_corpus_is_fetched_once_and_can_be_read(server, tmp_path):
     place = fetch("digits", tmp_path / "sources")
-    assert Digits(place).image_text_count("train") == 90 and Digits(place).text_speech_count("test") == 50
+    assert Digits(place).image_text_count("train") == 180 and Digits(place).text_speech_count("test") == 50
     assert not [path for path in place.iterdir() if path.name.startswith(".")]
     for path in server.iterdir():
         path.unlink()
