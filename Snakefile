@@ -88,11 +88,12 @@ def data():
         return ""
 
 
-def beside():
-    """The records that no rule of this study makes, as `make ablation` leaves them: the tables read them too."""
+def beside(inputs=()):
+    """The records that are neither made by a row of this study nor a rule's `inputs`, as `make ablation` leaves
+    them: the tables read them too."""
     own = {RECORD.format(system=system, seed=seed) for system in [SYSTEM, *OTHERS] for seed in SEEDS}
     found = sorted(Path("runs/records").glob(f"{CORPUS}-{SCALE}-*.json"))
-    return [f"{path.name} {path.stat().st_mtime_ns}" for path in found if str(path) not in own.union(SWEPT)]
+    return [f"{path.name} {path.stat().st_mtime_ns}" for path in found if str(path) not in own.union(inputs)]
 
 
 def of_run(wildcards):
@@ -255,7 +256,7 @@ rule readings:  # of records alone, with those of other settings among them
         name="06_sweeps|07_divergences",
     params:
         given=DATA,
-        beside=beside(),
+        beside=beside(SWEPT),
     threads: ALL
     shell:
         EXECUTE
