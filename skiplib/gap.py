@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
 from skiplib.config import Experiment
+from skiplib.corpora import SPLITS
 from skiplib.grammar import content_words
 from skiplib.lexicon import vocabularies
 from skiplib.prepare import Prepared
@@ -16,11 +19,11 @@ ZERO_SHOT = "only A: zero-shot words"
 FRAME = "only A, and say nothing of a scene"
 
 
-def texts(prepared: Prepared) -> dict[str, list[str]]:
-    """All texts of A and of B."""
+def texts(prepared: Prepared, splits: Sequence[str] = SPLITS) -> dict[str, list[str]]:
+    """All texts of A and of B, in `splits`."""
     return {
-        "A": [text for part in prepared.a.values() for captions in part.captions for text in captions],
-        "B": [text for part in prepared.b.values() for text in part.sentences],
+        "A": [text for split in splits for captions in prepared.a[split].captions for text in captions],
+        "B": [text for split in splits for text in prepared.b[split].sentences],
     }
 
 

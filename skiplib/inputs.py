@@ -35,9 +35,7 @@ def image_array(image: Any, size: int) -> np.ndarray:
             rgba = image.convert("RGBA")
             image = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
         return np.asarray(ImageOps.fit(image.convert("RGB"), (size, size), Image.Resampling.BOX))
-    except (
-        Exception
-    ) as error:  # of a damaged file Pillow raises OSError, SyntaxError, struct.error and others
+    except Exception as error:  # Pillow's errors have no base of their own, as in `media.picture`
         raise DataError(f"the image cannot be read: {error}") from error
 
 

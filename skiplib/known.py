@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int
 
+from skiplib import gap
 from skiplib.config import Experiment, World
 from skiplib.corpora.digits import WORDS
 from skiplib.grammar import Facts, parse, scene_facts
@@ -105,7 +106,7 @@ def _captions(prepared: Prepared) -> Known:
     train = prepared.a["train"].facts
     common = [word for word, _ in Counter(word for item in train for word in things(item)).most_common(8)]
     # Of training alone: what a test recording says has not taught the voice.
-    texts = ([text for own in prepared.a["train"].captions for text in own], prepared.b["train"].sentences)
+    texts = gap.texts(prepared, ("train",)).values()
     a, b = ({w for text in found for w in normalise(text).split()} for found in texts)
     zero_shot = sorted(a - b - SMALL_WORDS)
     return Known(

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator
 from functools import cached_property, partial
 from pathlib import Path
@@ -54,7 +55,10 @@ class CaptionedImages:
         found = hashlib.sha256(digest(self.path).encode())
         for split in ("train", "test"):
             for item in self.image_text(split):
-                size = item.path.stat().st_size if item.path.is_file() else None
+                try:  # one call a file: there are 120,000 of COCO, and this stands at every start
+                    size = os.stat(item.path).st_size
+                except OSError:
+                    size = None
                 found.update(f"\n{item.id} {size}".encode())
         return found.hexdigest()
 
