@@ -95,8 +95,11 @@ def memory_fusion(experiment: Experiment) -> nn.Module:
     if experiment.memory.kind == "none":
         return nn.Identity()
     if experiment.memory.kind == "fc":
-        latent = experiment.latent
-        return nn.Sequential(nn.Linear(latent, FC_HIDDEN), nn.ReLU(), nn.Linear(FC_HIDDEN, latent))
+        hidden, out = nn.Linear(experiment.latent, FC_HIDDEN), nn.Linear(FC_HIDDEN, experiment.latent)
+        for layer, follows in ((hidden, "relu"), (out, "linear")):  # so that u is as loud as z
+            nn.init.kaiming_normal_(layer.weight, nonlinearity=follows)
+            nn.init.zeros_(layer.bias)
+        return nn.Sequential(hidden, nn.ReLU(), out)
     return MemoryFusion(experiment)
 
 

@@ -52,6 +52,12 @@ def test_eq_2_head_by_head(layout):
     assert torch.allclose(memory(z), literal, atol=1e-4)
 
 
+def test_what_stands_in_the_place_of_m_is_as_loud_as_z():
+    torch.manual_seed(0)
+    u = memory_fusion(experiment("M_to_FC", "paper"))(torch.randn(512, 256))
+    assert math.isclose(u.square().mean().sqrt().item(), 1, rel_tol=0.1)
+
+
 def test_reads_start_peaked_and_sum_to_one():
     torch.manual_seed(0)
     made = experiment("ours", "paper")

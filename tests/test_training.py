@@ -16,6 +16,7 @@ from skiplib.model import SkipNet
 from skiplib.muon import Muon32
 from skiplib.optimisers import learning_rate, make_optimisers, set_rates
 from skiplib.stages import Stage, learning, stages
+from skiplib.team import Team
 from skiplib.training import DIVERGED, FINAL, RESUME, train
 
 
@@ -78,7 +79,7 @@ def test_an_interrupted_run_ends_as_if_it_had_not_been(variant, stage, good, pre
     # the step that was cut is done again, those before it are not
     assert len(calls) == 1 + len(steps[stage])
     for (name, a), b in zip(whole.state_dict().items(), resumed.state_dict().values(), strict=True):
-        assert torch.allclose(a.float(), b.float(), rtol=1e-3, atol=1e-5), name
+        assert torch.equal(a, b), name
     steps = [json.loads(line)["step"] for line in (tmp_path / "cut" / LOG).read_text().splitlines()]
     assert steps == sorted(set(steps))
 
@@ -199,18 +200,23 @@ def test_gradients_of_several_batches_make_one_step(prepared, folder, monkeypatc
         "optim.precision": "32-true",
     }
     made = experiment("piecewise", "smoke", overlay=overlay)
-    seen, real = [], training.step_loss
+    steps, real = [], Team.average_statistics
 
-    def watched(system, a, b, *rest):
-        seen.append(a)
-        return real(system, a, b, *rest)
+    def watched(processes, system):
+        steps.append({n: p.grad.clone() for n, p in system.named_parameters() if p.grad is not None})
+        real(processes, system)
 
-    monkeypatch.setattr(training, "step_loss", watched)
+    monkeypatch.setattr(Team, "average_statistics", watched)
     train(made, prepared, folder)
-    batches = Batches(prepared, made)
-    assert len(seen) == 6
-    for step, a in enumerate(seen):
-        assert torch.equal(a.image, batches(step)[0].image)
+    assert len(steps) == 2
+    training.seed_everything(made.seed, verbose=False)
+    system, batches = systems.build(made).train(), Batches(prepared, made)
+    for i in range(3):
+        torch.manual_seed(training._seed(made.seed, i))
+        (systems.step_loss(system, *batches(i))[0] / 3).backward()
+    parameters = dict(system.named_parameters())
+    for name, gradient in steps[0].items():
+        assert torch.allclose(parameters[name].grad, gradient, rtol=1e-3, atol=1e-6), name
 
 
 def test_samples_can_be_read_and_heard_and_change_nothing(prepared, tmp_path, monkeypatch):
@@ -256,6 +262,21 @@ def test_muon_moves_hidden_matrices_and_adam_the_rest():
     assert {"speech_decoder.decoder_rnn.layers.0.weight_hh_l0", "transformer.enter.weight"} <= muon
     assert {"memory.memory", "text_decoder.embedding.weight", "speech_decoder.frames.weight"} <= adam
     assert not any("bias" in name or "classifier" in name or "norm" in name for name in muon)
+
+
+def test_what_stands_in_the_place_of_m_learns_as_other_hidden_layers():
+    some = experiment("M_to_FC", "smoke", overlay={"optim.kind": "muon", "optim.schedule": "constant"})
+    model = SkipNet(some)
+    optimisers = make_optimisers(model, some)
+    set_rates(optimisers, some.optim, 0)
+    rates = {
+        id(p): group["lr"] / some.optim.rate
+        for optimiser in optimisers
+        for group in optimiser.param_groups
+        for p in group["params"]
+    }
+    for layer in (model.memory[0], model.memory[2], model.transformer.enter):
+        assert math.isclose(rates[id(layer.weight)], some.optim.muon_rate)
 
 
 @pytest.mark.parametrize("shape", [(6, 4), (4, 6)])
