@@ -50,7 +50,8 @@ def test_waves_of_a_batch_do_not_depend_on_each_other():
     short, long = (to_mel(torch.from_numpy(tone(300, s)), AUDIO) for s in (0.3, 0.6))
     waves = to_waves([long, short], AUDIO)
     assert [len(w) for w in waves] == [(len(long) - 1) * 200, (len(short) - 1) * 200]
-    assert torch.equal(to_waves([long, short], AUDIO)[0], waves[0])
+    assert torch.equal(to_waves([long], AUDIO)[0], waves[0])
+    assert torch.equal(to_waves([short], AUDIO)[0], waves[1])
 
 
 @pytest.mark.parametrize("frames", [1, 2, 7])
@@ -66,10 +67,12 @@ def test_a_wave_too_short_for_a_mel_is_refused():
 
 
 def test_stereo_and_other_rates_become_16_khz_mono():
-    stereo = np.stack([tone(440, 0.5, 44_100), tone(440, 0.5, 44_100)], axis=1)
-    wave = prepare_wave(stereo, 44_100, AUDIO)
+    left, right = tone(440, 0.5, 44_100), 0.5 * tone(880, 0.5, 44_100)
+    wave = prepare_wave(np.stack([left, right], axis=1), 44_100, AUDIO)
     assert wave.ndim == 1 and abs(len(wave) - 8_000) <= 1
-    assert prepare_wave((tone(440, 0.5) * 32_767).astype(np.int16), 16_000, AUDIO).abs().max() <= 1
+    assert torch.allclose(wave, prepare_wave((left + right) / 2, 44_100, AUDIO), atol=1e-6)
+    whole = prepare_wave((tone(440, 0.5) * 32_767).astype(np.int16), 16_000, AUDIO)
+    assert torch.allclose(whole, prepare_wave(tone(440, 0.5), 16_000, AUDIO), atol=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,47 @@ def test_the_bank_is_pooled_over_two_steps():
     assert torch.allclose(seen[0], pool(torch.relu(cbhg.bank_norm(maps)))[..., :7], atol=1e-6)
 
 
+def test_what_follows_the_bank_is_residual_and_then_highways():
+    torch.manual_seed(0)
+    cbhg, seen = CBHG(4, banks=2, highways=2).eval(), []
+    assert all((layer.bias[4:] == -1).all() for layer in cbhg.highways)  # the gates, not the values
+    for part in (cbhg.project, cbhg.forth):
+        part.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    x = torch.randn(2, 7, 4)
+    cbhg(x, torch.tensor([7, 7]))
+    bank, found = seen
+    y = x + cbhg.close_norm(cbhg.close(torch.relu(cbhg.project_norm(cbhg.project(bank))))).mT
+    for layer in cbhg.highways:
+        (value, gate), (value_bias, gate_bias) = layer.weight.chunk(2), layer.bias.chunk(2)
+        open_ = torch.sigmoid(y @ gate.T + gate_bias)
+        y = open_ * torch.relu(y @ value.T + value_bias) + (1 - open_) * y
+    assert torch.allclose(found, y, atol=1e-6)
+
+
+def test_the_code_of_speech_is_the_last_state_over_chunks_of_two_convolutions(smoke):
+    torch.manual_seed(0)
+    encoder = SpeechEncoder(smoke).eval()
+    mel = torch.rand(1, 23, 80)  # four chunks of 5 and one of 3
+    padded = torch.cat([mel, torch.zeros(1, 2, 80)], dim=1)
+    first = torch.relu(encoder.first(padded[:, None]))
+    first[:, :, 23:] = 0
+    second = encoder.second(first)[:, 0]
+    second[:, 23:] = 0
+    states, last = encoder.gru(second.reshape(1, 5, 400))
+    state, steps, mask = encoder(mel, torch.tensor([23]))
+    assert torch.allclose(state, last[0], atol=1e-5) and torch.allclose(steps, states, atol=1e-5)
+    assert mask.all()
+
+
+def test_the_code_of_a_sentence_is_the_mean_over_its_characters(smoke):
+    torch.manual_seed(0)
+    encoder = TextEncoder(smoke).eval()
+    ids, lengths = encode_batch(["a red circle", "a star"])
+    state, steps, mask = encoder(ids, lengths)
+    for i, n in enumerate(lengths.tolist()):
+        assert torch.allclose(state[i], steps[i, :n].mean(0), atol=1e-5) and mask[i].sum() == n
+
+
 def test_turning_the_valid_steps_is_a_bidirectional_gru_over_a_packed_sequence():
     torch.manual_seed(0)
     cbhg, lengths, seen = CBHG(4, banks=2, highways=1).eval(), torch.tensor([7, 4, 1]), []

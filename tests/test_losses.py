@@ -24,8 +24,9 @@ def test_eq_5_counts_valid_frames_alone():
             for f in range(80):
                 literal += abs(spoken[i, t, f].item() - mel[i, t, f].item())
                 count += 1
-    found = losses.speech_loss(spoken, mel, valid(lengths, 8))
+    found, summed = (losses.speech_loss(spoken, mel, valid(lengths, 8), kind) for kind in ("mean", "sum"))
     assert math.isclose(found.item(), literal / count, rel_tol=1e-4)
+    assert math.isclose(summed.item(), literal / 2, rel_tol=1e-4)
 
 
 def test_eq_6_is_cross_entropy_by_character():
@@ -36,8 +37,9 @@ def test_eq_6_is_cross_entropy_by_character():
             p = torch.softmax(scores[i, t], 0)
             literal -= math.log(p[ids[i, t]].item())
             count += 1
-    found = losses.text_loss(scores, ids, valid(lengths, 5))
+    found, summed = (losses.text_loss(scores, ids, valid(lengths, 5), kind) for kind in ("mean", "sum"))
     assert math.isclose(found.item(), literal / count, rel_tol=1e-4)
+    assert math.isclose(summed.item(), literal / 2, rel_tol=1e-4)
 
 
 def test_eq_1_l_c_is_the_sum_of_four_expectations():
@@ -70,6 +72,24 @@ def test_the_stop_token_is_asked_at_the_last_chunk():
             count += 1
     found = losses.stop_loss(scores, torch.tensor([17, 10]), 5)
     assert math.isclose(found.item(), literal / count, rel_tol=1e-4)
+
+
+def test_the_contrastive_loss_is_info_nce_both_ways():
+    n, temperature = 4, 0.3
+    u, paired, centre = torch.randn(n, 8), torch.randn(n, 8), torch.randn(8)
+    same = torch.eye(n).bool()
+    same[0, 2] = same[2, 0] = True
+    cosine = [
+        [torch.cosine_similarity(x - centre, y - centre, dim=0).item() / temperature for y in paired]
+        for x in u
+    ]
+    literal = 0.0
+    for i in range(n):
+        rivals = [j for j in range(n) if j == i or not same[i, j]]
+        literal += math.log(sum(math.exp(cosine[i][j]) for j in rivals)) - cosine[i][i]
+        literal += math.log(sum(math.exp(cosine[j][i]) for j in rivals)) - cosine[i][i]
+    found = losses.contrastive_loss(u, paired, centre, temperature, same)
+    assert math.isclose(found.item(), literal / (2 * n), rel_tol=1e-4)
 
 
 def test_the_contrastive_loss_is_low_for_pairs_and_log_n_for_strangers():

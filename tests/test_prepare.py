@@ -10,6 +10,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+import torch
 from filelock import FileLock
 from tqdm import tqdm
 
@@ -18,6 +19,7 @@ from skiplib import prepare as module
 from skiplib.batches import Batches
 from skiplib.corpora import ImageTextItem, Opened, TextSpeechItem
 from skiplib.errors import DataError
+from skiplib.inputs import image_batch
 from skiplib.prepare import load, prepare, prepared_hash
 from skiplib.shards import Shard, make
 from skiplib.text import decode
@@ -245,11 +247,26 @@ def test_a_batch_holds_two_captions_of_each_image_and_pads_little(prepared, smok
     assert longest.std(1).mean() < longest.std() / 2
 
 
-def test_an_epoch_shows_every_pair_once(prepared, smoke):
-    batches = Batches(prepared, smoke)
-    steps = len(prepared.b["train"].sentences) // smoke.optim.batch
-    seen = sorted(int(n) for step in range(steps) for n in batches(step)[1].lengths)
-    assert seen == sorted(int(n) for n in prepared.b["train"].lengths)
+def test_an_image_stands_beside_its_captions_as_the_encoder_will_see_it(prepared, smoke):
+    batches, a = Batches(prepared, smoke), prepared.a["train"]
+    rows, _ = batches._plan_a(0)
+    for place, of_batch in enumerate(rows):
+        seen = batches(place)[0]
+        assert torch.equal(seen.image, image_batch(a.images[of_batch], smoke.image.size))
+        assert torch.equal(seen.image, seen.seen)
+
+
+def test_an_epoch_shows_every_pair_once_and_whole(prepared, smoke):
+    batches, b = Batches(prepared, smoke), prepared.b["train"]
+    seen = []
+    for step in range(len(b.sentences) // smoke.optim.batch):
+        _, batch = batches(step)
+        for i, (ids, length) in enumerate(zip(batch.text.ids.tolist(), batch.lengths.tolist(), strict=True)):
+            row = b.sentences.index(decode(ids))
+            assert np.array_equal(batch.mel[i, :length].numpy(), b.mel(row).astype(np.float32))
+            assert not batch.mel[i, length:].any()
+            seen.append(row)
+    assert sorted(seen) == list(range(len(b.sentences)))
 
 
 def test_a_manifest_tells_what_determined_it(prepared, smoke):

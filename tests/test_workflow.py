@@ -5,16 +5,20 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import nbformat
 import pytest
 import torch
 
 from skiplib import checkpoints, prepare
 from skiplib.config import ROOT, experiment
 
+SNAKEMAKE = [sys.executable, "-m", "snakemake", "--cores", "2"]
 LOOKS = {
     "prepare",
     "train",
@@ -41,7 +45,7 @@ def planned(folder: Path, target: str, **config: object) -> dict[str, int]:
     """How often each rule would run."""
     given = [f"{name}={value}" for name, value in config.items()]
     done = subprocess.run(
-        [sys.executable, "-m", "snakemake", "--dry-run", "--cores", "2", target, "--config", *given],
+        [*SNAKEMAKE, "--dry-run", target, "--config", *given],
         cwd=folder,
         env=os.environ | {"PYTHONPATH": str(folder), "SKIPLIB_DATA": str(folder / "data")},
         capture_output=True,
@@ -80,3 +84,69 @@ def test_more_seeds_are_every_system_with_each(copy: Path) -> None:
 
 def test_a_system_that_cannot_be_is_no_row(copy: Path) -> None:
     assert planned(copy, "rows", seeds=2, corpus="flickr8k+ljspeech")["ablation"] == 2 * 13
+
+
+ROW = """
+from pathlib import Path
+from shutil import copy
+from skiplib.config import ROOT
+from skiplib.execute import done
+name = f"skipworld-demo-{variant}-s{seed}.json"
+if variant == "no_T" and not (ROOT / "mended").exists():
+    raise ValueError("this row is lost")
+(ROOT / "runs" / "records").mkdir(parents=True, exist_ok=True)
+copy(ROOT / "reports" / "records" / name, ROOT / "runs" / "records" / name)
+done()
+"""
+ROWS = [f"runs/records/skipworld-demo-{system}-s0.json" for system in ("no_M", "no_T", "M_to_FC", "no_Ladv")]
+
+
+@pytest.fixture
+def quick(copy: Path, tmp_path: Path) -> Path:
+    """A copy whose rows take a second each: a notebook that lays a record where a run would write it."""
+    folder = tmp_path / "quick"
+    shutil.copytree(copy, folder, ignore=shutil.ignore_patterns("runs", "data", ".snakemake"))
+    for name, source in (
+        ("run_ablation", ROW),
+        ("01_prepare_data", "from skiplib.execute import done\ndone()"),
+    ):
+        notebook = nbformat.read(folder / "notebooks" / f"{name}.ipynb", as_version=4)
+        parameters = next(cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", []))
+        notebook.cells = [parameters, nbformat.v4.new_code_cell(source)]
+        nbformat.write(notebook, folder / "notebooks" / f"{name}.ipynb")
+    return folder
+
+
+def start(folder: Path, *rows: str) -> subprocess.Popen:
+    return subprocess.Popen(
+        [*SNAKEMAKE, "--nolock", "--rerun-incomplete", "--keep-going", *rows],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(folder), "SKIPLIB_DATA": str(folder / "data")},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+def test_a_row_that_fails_stops_no_other_and_is_tried_again(quick: Path) -> None:
+    assert start(quick, *ROWS).wait() != 0
+    assert [path for path in ROWS if not (quick / path).exists()] == [ROWS[1]]
+    made = {path: (quick / path).stat().st_mtime_ns for path in ROWS if path != ROWS[1]}
+    (quick / "mended").touch()
+    assert start(quick, *ROWS).wait() == 0 and (quick / ROWS[1]).exists()
+    assert made == {path: (quick / path).stat().st_mtime_ns for path in made}  # not made twice
+
+
+def test_a_killed_study_ends_as_one_that_was_not(quick: Path) -> None:
+    (quick / "mended").touch()
+    for path in ROWS[:3]:  # killed as soon as each of three rows is there
+        study = start(quick, *ROWS)
+        while not (quick / path).exists():
+            assert study.poll() is None
+            time.sleep(0.1)
+        os.killpg(study.pid, signal.SIGKILL)
+        study.wait()
+    assert start(quick, *ROWS).wait() == 0
+    assert [(quick / path).read_bytes() for path in ROWS] == [
+        (quick / path.replace("runs", "reports", 1)).read_bytes() for path in ROWS
+    ]
