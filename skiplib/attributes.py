@@ -63,7 +63,6 @@ class AttributeReader(nn.Module):
         classes: Sequence[int],
         seed: int = 0,
         epochs: int = 8,
-        progress: bool = False,
     ) -> AttributeReader:
         """A reader trained on true scenes by cross-entropy summed over attributes.
 
@@ -82,7 +81,7 @@ class AttributeReader(nn.Module):
         optimiser = torch.optim.Adam(reader.parameters())
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=epochs * steps)
         reader.train()
-        for _ in tqdm(range(epochs), desc="attribute reader", disable=not progress):
+        for _ in tqdm(range(epochs), desc="attribute reader", mininterval=1):
             # whole batches of almost equal size: BatchNorm has no use for a rest of one image
             for rows in np.array_split(rng.permutation(len(images)), steps):
                 loss = sum(
@@ -127,13 +126,12 @@ class AttributeReader(nn.Module):
         training: Callable[[], tuple[Images, Int[np.ndarray, "n k"]]],
         classes: Sequence[int],
         epochs: int = 8,
-        progress: bool = False,
     ) -> AttributeReader:
         """The reader saved at `path`; trained on what `training` gives, and saved, if it is not there."""
         try:
             return cls.load(path)
         except CheckpointError:  # not there yet, or damaged
-            reader = cls.fit(*training(), classes, epochs=epochs, progress=progress)
+            reader = cls.fit(*training(), classes, epochs=epochs)
             reader.save(path)
             return reader
 

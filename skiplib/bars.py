@@ -60,6 +60,13 @@ MAIN = {  # the metrics that a figure shows
 }
 
 
+def main(summary: pd.DataFrame, corpus: str, *more: str) -> pd.DataFrame:
+    """The rows of `records.summary` that a figure shows, in its order: the metrics of `MAIN`, and `more`."""
+    order = [*MAIN[corpus], *more]
+    rows = summary[summary["metric"].isin(order)]
+    return rows.sort_values("metric", key=lambda names: names.map(order.index))
+
+
 def marks(corpus: str) -> dict[str, float]:
     """The bars of a corpus that are plain numbers, by metric."""
     return {bar.metric: bar.bound for bar in BARS[corpus] if not bar.of}

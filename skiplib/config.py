@@ -1,9 +1,9 @@
-"""Every number of an experiment, as frozen models; scales and variants are small overlays.
+"""An experiment, of the groups of switches in `options`; scales and variants are small overlays.
 
-The defaults of the classes are the paper's sizes and the reading of the paper that
-`DECISIONS.md` sets out. A *scale* overlays sizes and schedule, a *variant* overlays what one row
-of a table changes, and an *overlay* given by the caller comes last. All three are dictionaries of
-dotted names (`{"memory.slots": 16}`), checked on the way in: nobody else parses anything.
+The defaults are the paper's sizes and the reading of the paper that `DECISIONS.md` sets out. A *scale*
+overlays sizes and schedule, a *variant* what one row of a table changes, and an *overlay* given by the caller
+comes last. All three are dictionaries of dotted names (`{"memory.slots": 16}`), checked on the way in: nobody
+else parses anything.
 """
 
 from __future__ import annotations

@@ -52,8 +52,9 @@ def derived(record: Record) -> Record:
     pairs = [(x, y) for x, y in zip(written or (), heard or (), strict=False) if normalise(x)]
     if pairs:
         scores["i2s_i2t_wer"] = metrics.wer(*map(list, zip(*pairs, strict=True)))
-    if heard and record.corpus == "skipworld":
-        scores |= _shuffled(_test_items(_world(record), len(heard)), heard, written)
+    scenes = _test_items(_world(record), len(heard)) if heard and record.corpus == "skipworld" else []
+    if heard and scenes:
+        scores |= _shuffled(scenes, heard, written)
     found, items = dict(record.metrics), dict(record.items)
     for name, score in scores.items():
         found[name], items[name] = measured(score)
@@ -63,9 +64,8 @@ def derived(record: Record) -> Record:
     if heard:
         words = metrics.different_words(heard)
         found["i2s_unique_words"] = Metric(value=len(words), n=1)
-        if record.corpus == "skipworld":
-            captions = [item.captions for item in _test_items(_world(record), len(heard))]
-            right = zip(heard, captions, strict=True)
+        if scenes:
+            right = [(text, item.captions) for text, item in zip(heard, scenes, strict=True)]
             said = [metrics.different_words([text]) & metrics.different_words(texts) for text, texts in right]
             found["i2s_unique_caption_words"] = Metric(value=len(set().union(*said)), n=1)
     return record.model_copy(update={"metrics": found, "items": items})

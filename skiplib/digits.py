@@ -40,23 +40,23 @@ class DigitJudge:
         self.reader, self.audio = reader, audio
 
     @classmethod
-    def beside(cls, prepared: Prepared, experiment: Experiment, progress: bool = False) -> DigitJudge:
+    def beside(cls, prepared: Prepared, experiment: Experiment) -> DigitJudge:
         """The judge of a prepared corpus: trained once, and kept beside the data."""
         audio = experiment.audio
 
         def training() -> tuple[np.ndarray, np.ndarray]:
             """Recordings of all speakers, and those of B's voice as the vocoder gives them back."""
             items = list(Digits(SOURCES_DIR / "digits", speaker="").text_speech("train"))
-            bar = tqdm(items, desc="digits for the judge", mininterval=1, disable=not progress)
+            bar = tqdm(items, desc="digits for the judge", mininterval=1)
             mels = [to_mel(prepare_wave(*item.waveform(), audio), audio) for item in bar]
             b = prepared.b["train"]
             own = [torch.from_numpy(np.array(b.mel(i))) for i in range(len(b.sentences))]
-            again = [to_mel(wave, audio) for wave in to_waves(own, audio, progress=progress)]
+            again = [to_mel(wave, audio) for wave in to_waves(own, audio, progress=True)]
             said = [*(item.text for item in items), *b.sentences]
             return _pictures([*mels, *again]), np.array([WORDS.index(word) for word in said])[:, None]
 
         path = prepared.beside(".digit_judge.safetensors")
-        return cls(AttributeReader.kept(path, training, [len(WORDS)], EPOCHS, progress), audio)
+        return cls(AttributeReader.kept(path, training, [len(WORDS)], EPOCHS), audio)
 
     def transcribe(self, waveforms: Sequence[np.ndarray], rate: int, progress: bool = False) -> list[str]:
         """The digit heard in each waveform, as a word."""
@@ -74,9 +74,7 @@ class DigitJudge:
         return heard
 
 
-def against_digits(
-    model: System, prepared: Prepared, outputs: dict[str, list[str]], progress: bool = False
-) -> dict[str, ItemScores]:
+def against_digits(model: System, prepared: Prepared, outputs: dict[str, list[str]]) -> dict[str, ItemScores]:
     """The digit written, heard and painted, against the true one: shares of test images.
 
     `_chance` is what the most frequent digit gives.
@@ -100,7 +98,7 @@ def against_digits(
         return np.array(train.images[:TRAINING_IMAGES]), _labels(train)[:TRAINING_IMAGES, None]
 
     path = prepared.beside(".digit_reader.safetensors")
-    reader = AttributeReader.kept(path, training, [len(WORDS)], progress=progress)
+    reader = AttributeReader.kept(path, training, [len(WORDS)])
     scores["reader_accuracy"] = reader.accuracy(np.array(test.images[: len(labels)]), labels[:, None])
     mels = [prepared.truth.mel(i) for i in range(len(labels))]
     for name, source, x in (("t2i", "text", truth.tolist()), ("s2i", "speech", mels)):

@@ -18,12 +18,12 @@ class CheckpointError(SkiplibError):
 
 
 class TrainingError(SkiplibError):
-    """A run whose loss is no longer a number."""
+    """A run whose loss is no longer a number, or whose processes do not agree."""
 
 
 class JudgeError(SkiplibError):
-    """A recogniser whose weights are missing or are not the ones expected."""
+    """A recogniser whose weights are missing or are not the ones expected, or what it cannot listen to."""
 
 
 class RecordError(SkiplibError):
-    """A record that does not parse or lacks a field."""
+    """A record, key or ballot that does not parse, lacks a field or does not belong here."""

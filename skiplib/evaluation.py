@@ -8,6 +8,7 @@ and kept beside the prepared data.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -23,16 +24,14 @@ from skiplib.config import Experiment
 from skiplib.corpora import open_corpus
 from skiplib.digits import against_digits, once_each
 from skiplib.files import whole
-from skiplib.grammar import parse, scene_facts
+from skiplib.grammar import Facts
 from skiplib.judge import Judge
-from skiplib.known import known
-from skiplib.lexicon import vocabularies
+from skiplib.known import Known, known
 from skiplib.model import Code, SkipNet
 from skiplib.objective import memory_use
-from skiplib.painted import attribute_labels, attribute_reader
+from skiplib.painted import attribute_reader
 from skiplib.prepare import Prepared
 from skiplib.probes import centred_cosine, modality_probe, retrieval_r1
-from skiplib.scenes import Scene
 from skiplib.scores import ItemScores, Scores
 from skiplib.systems import System
 
@@ -53,7 +52,7 @@ class Evaluated:
     outputs: dict[str, list[str]] = field(default_factory=dict)
 
 
-def evaluate(model: System, prepared: Prepared, judge: Judge, progress: bool = True) -> Evaluated:
+def evaluate(model: System, prepared: Prepared, judge: Judge) -> Evaluated:
     """All metrics of a record that the system's `tasks` allow.
 
     The true triples (test scenes and their spoken captions) serve here alone.
@@ -73,10 +72,10 @@ def evaluate(model: System, prepared: Prepared, judge: Judge, progress: bool = T
             continue
         made = model.translate(given[source], source, target)
         if target == "speech":
-            waves = to_waves(made, experiment.audio, progress=progress)
-            made = judge.transcribe([w.numpy() for w in waves], experiment.audio.rate, progress)
+            waves = to_waves(made, experiment.audio, progress=True)
+            made = judge.transcribe([w.numpy() for w in waves], experiment.audio.rate, progress=True)
         result.outputs[name] = made
-    result.scores |= floor(prepared, experiment, judge, progress)
+    result.scores |= floor(prepared, experiment, judge)
     for name, made in result.outputs.items():
         if TASKS[name][0] == "image":
             result.scores[f"{name}_wer"] = metrics.nearest_wer(captions, made)
@@ -85,18 +84,27 @@ def evaluate(model: System, prepared: Prepared, judge: Judge, progress: bool = T
         else:
             result.scores[f"{name}_wer"] = metrics.wer(spoken, made)
     if experiment.corpus == "digits":
-        result.scores |= against_digits(model, prepared, result.outputs, progress)
+        result.scores |= against_digits(model, prepared, result.outputs)
         result.scores = once_each(result.scores, prepared, len(captions))
-    elif experiment.corpus == "skipworld":
-        result.scores |= _against_scenes(model, prepared, result.outputs, progress)
     else:
-        result.scores |= _against_captions(experiment, prepared, result.outputs)
+        knows = known(experiment, prepared)
+        truths = [knows.truth(facts) for facts in a.facts[:scenes]]
+        told = {
+            name: [knows.told(text) for text in result.outputs[name]]
+            for name in ("i2t", "i2s")
+            if name in result.outputs
+        }
+        result.scores |= _described(knows, truths, told)
+        if experiment.corpus == "skipworld":
+            result.scores |= _against_scenes(model, prepared, knows, truths, told)
+        elif "+" in experiment.corpus:
+            result.scores |= {f"{name}_cider": metrics.cider(captions, result.outputs[name]) for name in told}
     if isinstance(model, SkipNet):
         result.scores |= _bottleneck(model, prepared, given)
     return result
 
 
-def floor(prepared: Prepared, experiment: Experiment, judge: Judge, progress: bool) -> dict[str, Scores]:
+def floor(prepared: Prepared, experiment: Experiment, judge: Judge) -> dict[str, Scores]:
     """The judge's errors on the voice itself, before and after mel and Griffin-Lim, and the ceiling: a sixth
     caption against the other five. It is what a right description gets whose wording is drawn as theirs are;
     one that always takes the commonest wording gets more."""
@@ -106,17 +114,17 @@ def floor(prepared: Prepared, experiment: Experiment, judge: Judge, progress: bo
     if not path.exists():
         usable = set(prepared.truth.ids)  # the corpus may have items that could not be
         items = islice((item for item in open_corpus(experiment).truth if item.id in usable), count)
-        bar = tqdm(items, total=count, desc="true speech", mininterval=1, disable=not progress)
+        bar = tqdm(items, total=count, desc="true speech", mininterval=1)
         voice = [prepare_wave(*item.waveform(), experiment.audio).numpy() for item in bar]
         vocoded = to_waves(
             [torch.from_numpy(np.array(prepared.truth.mel(i))) for i in range(count)],
             experiment.audio,
-            progress=progress,
+            progress=True,
         )
         rate = experiment.audio.rate
         heard = {
-            "truth": judge.transcribe(voice, rate, progress),
-            "vocoded": judge.transcribe([wave.numpy() for wave in vocoded], rate, progress),
+            "truth": judge.transcribe(voice, rate, progress=True),
+            "vocoded": judge.transcribe([wave.numpy() for wave in vocoded], rate, progress=True),
         }
         with whole(path) as partial:
             partial.write_text(json.dumps(heard))
@@ -134,68 +142,54 @@ def floor(prepared: Prepared, experiment: Experiment, judge: Judge, progress: bo
     return scores
 
 
-def _against_scenes(
-    model: System, prepared: Prepared, outputs: dict[str, list[str]], progress: bool
+def _described(
+    knows: Known, truths: Sequence[Facts], told: Mapping[str, Sequence[Facts]]
 ) -> dict[str, Scores]:
-    """What was written, heard and painted, against the facts of the scene."""
-    world, test = model.experiment.world, prepared.a["test"]
-    scenes = [Scene.from_json(facts["scene"]) for facts in test.facts]
-    scenes = scenes[: model.experiment.evaluation.scenes]
-    truths = [scene_facts(scene) for scene in scenes]
-    told = {name: [parse(s) for s in outputs[name]] for name in ("i2t", "i2s") if name in outputs}
-    unheard = vocabularies(world).zero_shot_concepts
-    others = [truths[i] for i in metrics.derangement(len(truths), seed=1)]
+    """What was written and heard of images, against what is known of them."""
+    scores: dict[str, Scores] = {}
+    for name, facts in told.items():
+        concepts = knows.zero_shot_concepts
+        scores[f"{name}_zero_shot_accuracy"] = metrics.zero_shot_accuracy(truths, facts, concepts)
+        scores[f"{name}_shared_accuracy"] = metrics.shared_accuracy(truths, facts, concepts)
+    if len(told) == 2:
+        scores["i2s_i2t_agreement"] = metrics.agreement(told["i2t"], told["i2s"])
+    return scores
+
+
+def _against_scenes(
+    model: System,
+    prepared: Prepared,
+    knows: Known,
+    truths: Sequence[Facts],
+    told: Mapping[str, Sequence[Facts]],
+) -> dict[str, Scores]:
+    """What was written, heard and painted, against all the facts of the scene."""
+    test, n = prepared.a["test"], len(truths)
+    others = [truths[i] for i in metrics.derangement(n, seed=1)]
     chance = metrics.content_accuracy(truths, others)
     scores: dict[str, Scores] = {
         "i2s_content_accuracy_chance": chance,
         "i2s_fact_f1_chance": metrics.fact_f1(truths, others),
     }
     for name, facts in told.items():
-        scores |= {
-            f"{name}_content_accuracy": metrics.content_accuracy(truths, facts),
-            f"{name}_fact_f1": metrics.fact_f1(truths, facts),
-            f"{name}_zero_shot_accuracy": metrics.zero_shot_accuracy(truths, facts, unheard),
-            f"{name}_shared_accuracy": metrics.shared_accuracy(truths, facts, unheard),
-        }
-    if len(told) == 2:
-        scores["i2s_i2t_agreement"] = metrics.agreement(told["i2t"], told["i2s"])
+        scores[f"{name}_content_accuracy"] = metrics.content_accuracy(truths, facts)
+        scores[f"{name}_fact_f1"] = metrics.fact_f1(truths, facts)
     if isinstance(model, SkipNet):
-        swapped = np.array(test.seen[: len(scenes)])[metrics.derangement(len(truths), seed=0)]
-        shuffled = [parse(s) for s in model.translate(swapped, "image", "text")]
+        swapped = np.array(test.seen[:n])[metrics.derangement(n, seed=0)]
+        shuffled = [knows.told(text) for text in model.translate(swapped, "image", "text")]
         scores["i2t_content_accuracy_u_shuffled"] = metrics.content_accuracy(truths, shuffled)
         scores["i2t_content_accuracy_u_shuffled_chance"] = chance
-    reader = attribute_reader(prepared, world, progress)
-    labels = attribute_labels(scenes, world)
+    reader = attribute_reader(prepared, model.experiment.world)
+    labels = knows.labels(test.facts[:n])
     mean = prepared.a["train"].images[:2_000].mean(0) / 255
-    scores["reader_accuracy"] = reader.accuracy(np.array(test.images[: len(scenes)]), labels)
-    captions = [texts[0] for texts in test.captions[: len(scenes)]]
-    said = [prepared.truth.mel(i) for i in range(len(scenes))]
+    scores["reader_accuracy"] = reader.accuracy(np.array(test.images[:n]), labels)
+    captions = [texts[0] for texts in test.captions[:n]]
+    said = [prepared.truth.mel(i) for i in range(n)]
     for name, source, x in (("t2i", "text", captions), ("s2i", "speech", said)):
         if (source, "image") in model.tasks:
             painted = model.translate(x, source, "image").numpy()
             scores[f"{name}_attribute_accuracy"] = reader.accuracy(painted, labels)
             scores[f"{name}_attribute_accuracy_chance"] = reader.chance(mean.astype(np.float32), labels)
-    return scores
-
-
-def _against_captions(
-    experiment: Experiment, prepared: Prepared, outputs: dict[str, list[str]]
-) -> dict[str, Scores]:
-    """What was written and heard, against the words of the first caption, where nothing else is known."""
-    knows = known(experiment, prepared)
-    truths = [knows.truth(facts) for facts in prepared.a["test"].facts[: experiment.evaluation.scenes]]
-    told = {name: [knows.told(s) for s in outputs[name]] for name in ("i2t", "i2s") if name in outputs}
-    scores: dict[str, Scores] = {}
-    captions = prepared.a["test"].captions[: len(truths)]
-    for name in told if "+" in experiment.corpus else ():
-        scores[f"{name}_cider"] = metrics.cider(captions, outputs[name])
-    for name, facts in told.items():
-        scores[f"{name}_zero_shot_accuracy"] = metrics.zero_shot_accuracy(
-            truths, facts, knows.zero_shot_concepts
-        )
-        scores[f"{name}_shared_accuracy"] = metrics.shared_accuracy(truths, facts, knows.zero_shot_concepts)
-    if len(told) == 2:
-        scores["i2s_i2t_agreement"] = metrics.agreement(told["i2t"], told["i2s"])
     return scores
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from jaxtyping import Float, UInt8
+from sklearn.decomposition import PCA
 from torch import Tensor
 
 from skiplib.canvas import CaptionedFigure, counts, grid, intervals_of
@@ -178,7 +179,8 @@ def projections(
     """
     figure, axes = grid(len(codes), len(codes), 4.6, 4.4, title)
     for ax, (stage, sources) in zip(axes, codes.items(), strict=True):
-        points, share = _principal_axes(np.concatenate(list(sources.values())))
+        found = PCA(2).fit(rows := np.concatenate(list(sources.values())))
+        points, share = found.transform(rows), found.explained_variance_ratio_
         names = np.repeat(list(sources), [len(rows) for rows in sources.values()])
         for joined in zip(*(points[names == name][:12] for name in linked), strict=True):
             ax.plot(*np.array(joined).T, color="0.6", linewidth=0.6, zorder=1)
@@ -243,12 +245,3 @@ def sweep(frame: pd.DataFrame, switch: str, title: str = "") -> CaptionedFigure:
         axes[-1].legend(fontsize="small")
     figure.describe(intervals_of(frame[frame["seeds"] > 0]))
     return figure
-
-
-def _principal_axes(
-    rows: Float[np.ndarray, "n d"],
-) -> tuple[Float[np.ndarray, "n 2"], Float[np.ndarray, "2"]]:
-    """The rows on their first two principal axes, and the share of the variance on each."""
-    centred = rows.astype(np.float64) - rows.mean(axis=0, dtype=np.float64)
-    _, strength, directions = np.linalg.svd(centred, full_matrices=False)
-    return centred @ directions[:2].T, strength[:2] ** 2 / (strength**2).sum()

@@ -2,39 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 
 from skiplib.config import Experiment
-from skiplib.corpora import SPLITS
-from skiplib.grammar import content_words
+from skiplib.known import Known, texts
 from skiplib.lexicon import vocabularies
 from skiplib.prepare import Prepared
 from skiplib.scenes import Scene, held_out
 from skiplib.text import words
 
 ZERO_SHOT = "only A: zero-shot words"
-FRAME = "only A, and say nothing of a scene"
-
-
-def texts(prepared: Prepared, splits: Sequence[str] = SPLITS) -> dict[str, list[str]]:
-    """All texts of A and of B, in `splits`."""
-    return {
-        "A": [text for split in splits for captions in prepared.a[split].captions for text in captions],
-        "B": [text for split in splits for text in prepared.b[split].sentences],
-    }
-
-
-def _vocabularies(prepared: Prepared) -> dict[str, set[str]]:
-    return {name: {word for text in found for word in words(text)} for name, found in texts(prepared).items()}
+FRAME = "only A, and say nothing of an image"
 
 
 def overlap(experiment: Experiment, prepared: Prepared) -> pd.DataFrame:
     """Words of A, of B and of both, and their Jaccard overlap |A ∩ B| / |A ∪ B|: in the texts, and in the
     vocabularies that a world was made from."""
-    rows = {"words of the texts": [*_vocabularies(prepared).values()]}
+    said = [{word for text in found for word in words(text)} for found in texts(prepared).values()]
+    rows = {"words of the texts": said}
     if experiment.corpus == "skipworld":
         world = vocabularies(experiment.world)
         rows = {"words of the world": [set(world.a), set(world.b)]} | rows
@@ -44,28 +30,18 @@ def overlap(experiment: Experiment, prepared: Prepared) -> pd.DataFrame:
     return pd.DataFrame.from_dict(cells, orient="index", columns=["A", "B", "shared", "overlap"])
 
 
-def word_lists(experiment: Experiment, prepared: Prepared) -> dict[str, list[str]]:
+def word_lists(knows: Known) -> dict[str, list[str]]:
     """The words of A and B by where they occur. A zero-shot word is in A alone, so that no speech of B says
-    it; in a world, and says something of a scene too."""
-    if experiment.corpus == "skipworld":
-        world = vocabularies(experiment.world)
-        a, b, zero_shot = set(world.a), set(world.b), set(world.zero_shot)
-    else:
-        a, b = _vocabularies(prepared).values()
-        zero_shot = a - b
+    it, and says something of an image."""
+    a, b, zero_shot = knows.words_a, knows.words_b, set(knows.zero_shot)
     found = {ZERO_SHOT: zero_shot, FRAME: a - b - zero_shot, "shared": a & b, "only B": b - a}
     return {name: sorted(listed) for name, listed in found.items()}
 
 
-def zero_shot_share(experiment: Experiment, prepared: Prepared) -> float:
-    """Share of the words of A's captions that are zero-shot; in a world, of those that say something."""
-    zero_shot = set(word_lists(experiment, prepared)[ZERO_SHOT])
-    captions = texts(prepared)["A"]
-    if experiment.corpus == "skipworld":
-        said = [word for text in captions for word, _ in content_words(text)]
-    else:
-        said = [word for text in captions for word in words(text)]
-    return float(np.mean([word in zero_shot for word in said]))
+def zero_shot_share(knows: Known, prepared: Prepared) -> float:
+    """Share of the words of A's captions that are zero-shot, of those that say something of an image."""
+    zero_shot = set(knows.zero_shot)
+    return float(np.mean([word in zero_shot for text in texts(prepared)["A"] for word in knows.says(text)]))
 
 
 def unseen(experiment: Experiment, prepared: Prepared) -> pd.DataFrame:

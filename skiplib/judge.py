@@ -20,6 +20,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
+from num2words import num2words
 from torchaudio.functional import resample
 from tqdm import tqdm
 
@@ -37,13 +38,6 @@ TOKENS_PER_SECOND = 10
 FEWEST_TOKENS = 8
 NOISE = re.compile(r"\([^)]*\)|\[[^]]*\]")  # what Whisper writes of what is not speech: "(music)"
 BRACKETS = str.maketrans("()[]{}<>", " " * 8)
-
-# fmt: off
-SMALL_NUMBERS = (
-    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
-    "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty",
-)
-# fmt: on
 
 
 @runtime_checkable
@@ -167,7 +161,7 @@ def normalise(text: str) -> str:
     words = [
         word for word in _normaliser()(text.translate(BRACKETS)).split() if any(c.isalnum() for c in word)
     ]
-    return " ".join(SMALL_NUMBERS[int(word)] if re.fullmatch("1?[0-9]|20", word) else word for word in words)
+    return " ".join(num2words(int(word)) if re.fullmatch("1?[0-9]|20", word) else word for word in words)
 
 
 @lru_cache(maxsize=1)

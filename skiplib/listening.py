@@ -15,12 +15,13 @@ import numpy as np
 import pandas as pd
 from pydantic import ValidationError
 
+from skiplib.descriptions import Described
 from skiplib.errors import RecordError
 from skiplib.files import whole
 from skiplib.options import Frozen
 from skiplib.report import audio_data
 from skiplib.scores import ItemScores, bootstrap
-from skiplib.widgets import Described, picture_data
+from skiplib.widgets import picture_data
 
 QUESTIONS = {
     "content": "Which recording says most accurately what the image shows?",
@@ -68,7 +69,6 @@ class Ballot(Frozen):
     test: str
     rater: str
     answers: dict[str, dict[str, str]]  # image -> question -> clip
-    simulated: bool = False
 
 
 def key_of(found: Mapping[str, Sequence[Described]], seed: int) -> Key:

@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Collection, Hashable, Iterable, Sequence
 from importlib.util import find_spec
 from itertools import pairwise
-from typing import Any, Protocol, runtime_checkable
 
 import jiwer
 import numpy as np
@@ -19,20 +18,11 @@ import pandas as pd
 from nltk.translate.bleu_score import closest_ref_length, modified_precision
 
 from skiplib.errors import ConfigError, DataError
+from skiplib.grammar import Facts
 from skiplib.judge import normalise
 from skiplib.scores import BleuScores, ItemScores, bootstrap
 
 FREQUENCIES = (0, 1, 30, 100, 300, 1_000, 3_000)  # where ranges of a word's count begin
-
-
-@runtime_checkable
-class Facts(Protocol):
-    """What a sentence or a scene says, as `grammar.Facts`."""
-
-    @property
-    def content(self) -> tuple[Any, ...]: ...  # concepts, (kind, value)
-    @property
-    def facts(self) -> tuple[Any, ...]: ...  # facts with their bindings
 
 
 def bleu(references: Sequence[Sequence[str]], hypotheses: Sequence[str], n: int = 4) -> BleuScores:
@@ -128,7 +118,7 @@ def missed_by_frequency(
     Raises `DataError` as `wer` does, and if no reference has words.
     """
     _check(references, hypotheses)
-    counts = Counter(word for text in training for word in normalise(text).split())
+    counts = Counter(word for text in training for word in _words(text))
     texts = [(said, h) for text, h in zip(references, hypotheses, strict=True) if (said := normalise(text))]
     if not texts:
         raise DataError("no reference has words")
@@ -152,7 +142,7 @@ def missed_by_frequency(
 
 def different_words(texts: Iterable[str]) -> set[str]:
     """The words that occur in `texts` at all."""
-    return {word for text in texts for word in normalise(text).split()}
+    return {word for text in texts for word in _words(text)}
 
 
 def content_accuracy(truths: Sequence[Facts], hypotheses: Sequence[Facts]) -> ItemScores:

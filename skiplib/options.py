@@ -77,6 +77,8 @@ class Image(Frozen):
 
 
 class TextEncoder(Frozen):
+    """E_txt: characters, two FC layers, CBHG (DECISIONS.md 8)."""
+
     embedding: int = 128
     channels: int = 128  # of the CBHG
     banks: int = 16
@@ -85,11 +87,15 @@ class TextEncoder(Frozen):
 
 
 class ImageEncoder(Frozen):
+    """E_img over pixels (DECISIONS.md 10)."""
+
     channels: tuple[int, int, int] = (128, 256, 512)
     pool: Literal["grid", "global"] = "grid"
 
 
 class SpeechEncoder(Frozen):
+    """E_spch (DECISIONS.md 9)."""
+
     channels: int = 32
     chunk: int = 5  # mel frames a GRU step
 
@@ -150,11 +156,15 @@ class Alignment(Frozen):
 
 
 class ImageDecoder(Frozen):
+    """D_img (DECISIONS.md 11)."""
+
     channels: tuple[int, int, int] = (32, 16, 8)
     strides: tuple[int, ...] = (4, 2, 2, 2)
 
 
 class TextDecoder(Frozen):
+    """D_txt (DECISIONS.md 7, 28)."""
+
     embedding: int = 128
     hidden: int = 256
     condition: Literal["every_step", "init"] = "every_step"
@@ -163,6 +173,8 @@ class TextDecoder(Frozen):
 
 
 class SpeechDecoder(Frozen):
+    """D_spch (DECISIONS.md 4, 5, 17, 18, 37)."""
+
     hidden: int = 256
     prenet: tuple[int, int] = (256, 128)
     dropout: float = 0.5
@@ -178,6 +190,8 @@ class SpeechDecoder(Frozen):
 
 
 class Loss(Frozen):
+    """The weights of Eqs. 4-6, and whether they are means or sums (DECISIONS.md 14)."""
+
     reduction: Literal["mean", "sum"] = "mean"
     image: float = 1.0
     speech: float = 1.0
@@ -205,5 +219,7 @@ class Optim(Frozen):
 
 
 class Evaluation(Frozen):
+    """How many test items of each set are measured."""
+
     scenes: int = 1_000
     sentences: int = 1_000

@@ -54,7 +54,7 @@ def attribute_labels(scenes: Sequence[Scene], world: World) -> Int[np.ndarray, "
     return np.array(rows)
 
 
-def attribute_reader(prepared: Prepared, world: World, progress: bool = False) -> AttributeReader:
+def attribute_reader(prepared: Prepared, world: World) -> AttributeReader:
     """The reader for a prepared world: trained on its true scenes once, and kept beside the data."""
     path = prepared.beside(".reader.safetensors")
 
@@ -64,4 +64,4 @@ def attribute_reader(prepared: Prepared, world: World, progress: bool = False) -
         scenes = [Scene.from_json(facts["scene"]) for facts in train.facts[:n]]
         return np.array(train.images[:n]), attribute_labels(scenes, world)
 
-    return AttributeReader.kept(path, training, attribute_classes(world), progress=progress)
+    return AttributeReader.kept(path, training, attribute_classes(world))

@@ -18,7 +18,6 @@ import nbformat
 from skiplib.errors import ConfigError
 
 INJECTED = "# Parameters\n"  # papermill opens the cell that it adds with this line
-ANY = object()  # the default of a parameter whose value is not a literal: any value fits
 
 
 def check_parameters(namespace: Mapping[str, Any]) -> None:
@@ -50,18 +49,15 @@ def _assigned(source: str) -> dict[str, Any]:
         targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
         for target in targets:
             if isinstance(target, ast.Name):
-                values[target.id] = _literal(node.value)
+                try:
+                    values[target.id] = ast.literal_eval(node.value)
+                except ValueError as error:
+                    raise ConfigError(f"the parameter {target.id} has no literal as its value") from error
     return values
 
 
-def _literal(node: ast.expr | None) -> Any:
-    try:
-        return ast.literal_eval(node) if node is not None else ANY
-    except ValueError:
-        return ANY
-
-
 def check(given: Mapping[str, Any], known: Mapping[str, Any]) -> None:
+    """Hold given parameters against the known ones and their defaults. Raises as `check_parameters` does."""
     problems = [f"unknown parameter {name!r}" for name in given if name not in known]
     problems += [
         f"{name} = {value!r} is {_kind(value)}, and should be {_kind(known[name])}"
@@ -69,30 +65,16 @@ def check(given: Mapping[str, Any], known: Mapping[str, Any]) -> None:
         if name in known and not _fits(value, known[name])
     ]
     if problems:
-        there = ", ".join(
-            f"{name} = {default!r}" if default is not ANY else name for name, default in known.items()
-        )
+        there = ", ".join(f"{name} = {default!r}" for name, default in known.items())
         raise ConfigError(f"{'; '.join(problems)}. This notebook's parameters: {there or 'none'}")
 
 
 def _fits(value: Any, default: Any) -> bool:
-    if default is None or default is ANY or value is ANY:
-        return True
-    if isinstance(default, float):
-        return type(value) in (int, float)
-    if isinstance(default, tuple):  # papermill has no tuples
-        return isinstance(value, (list, tuple))
-    return type(value) is type(default)
+    return type(value) in (int, float) if isinstance(default, float) else type(value) is type(default)
 
 
 def _kind(value: Any) -> str:
-    names = {
-        str: "text",
-        bool: "True or False",
-        int: "a whole number",
-        float: "a number",
-        dict: "a dictionary",
-    }
+    names = {str: "text", bool: "True or False", int: "a whole number", float: "a number"}
     return names.get(type(value), f"a {type(value).__name__}")
 
 
@@ -101,6 +83,6 @@ def read_value(text: str, default: Any) -> Any:
     if isinstance(default, str):
         return text
     try:
-        return json.loads(text.lower() if isinstance(default, bool) else text)
+        return json.loads(text)
     except ValueError:
         return text

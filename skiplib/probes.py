@@ -7,9 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from jaxtyping import Float, Int
+from sklearn.linear_model import RidgeClassifier
+from sklearn.preprocessing import StandardScaler
 from torch import nn
 from torch.nn.functional import cross_entropy
 
+from skiplib.bottleneck import MODALITIES
 from skiplib.errors import DataError
 from skiplib.scores import ItemScores
 
@@ -28,11 +31,9 @@ def modality_probe(
     y_train: Int[np.ndarray, " n"],
     z_test: Float[np.ndarray, "m d"],
     y_test: Int[np.ndarray, " m"],
-    classes: int = 3,
-    seed: int = 0,
 ) -> ItemScores:
-    """Accuracy on test codes of a fresh two-layer classifier of modalities; 1 / classes is chance where the
-    codes of all of them mean the same things.
+    """Accuracy on test codes of a fresh two-layer classifier of modalities; a third is chance where the codes
+    of all of them mean the same things.
 
     The training's own classifier may have been fooled by z, or have lagged behind; a fresh one tells
     what is left to find. Codes are standardised by the training set.
@@ -42,9 +43,11 @@ def modality_probe(
     train, test = (torch.from_numpy(z).float() for z in _standardised(z_train, z_test))
     targets = torch.from_numpy(y_train).long()
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        probe = nn.Sequential(nn.Linear(train.shape[1], HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, classes))
-    rng = np.random.default_rng(seed)
+        torch.manual_seed(0)
+        probe = nn.Sequential(
+            nn.Linear(train.shape[1], HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, len(MODALITIES))
+        )
+    rng = np.random.default_rng(0)
     optimiser = torch.optim.AdamW(probe.parameters(), RATE, weight_decay=0.01)
     for _ in range(STEPS):
         rows = rng.integers(len(train), size=min(BATCH, len(train)))
@@ -71,11 +74,7 @@ def linear_probe(
     Raises `DataError` if codes are not finite, or there are none.
     """
     x, y = _standardised(train, test)
-    classes, targets = np.unique(labels, return_inverse=True)
-    onto = np.eye(len(classes))[targets]
-    offset = onto.mean(axis=0)
-    weights = np.linalg.solve(x.T @ x + RIDGE * np.eye(x.shape[1]), x.T @ (onto - offset))
-    right = classes[(y @ weights + offset).argmax(axis=1)] == expected
+    right = RidgeClassifier(RIDGE).fit(x, labels).predict(y) == expected
     return ItemScores(right.astype(np.float64), np.ones(len(right)))
 
 
@@ -89,7 +88,7 @@ def centred_cosine(first: Codes, second: Codes) -> Float[np.ndarray, " n"]:
 
 
 def retrieval_r1(
-    queries: Codes, keys: Codes, pool: int = 100, seed: int = 0, texts: Sequence[str] | None = None
+    queries: Codes, keys: Codes, pool: int = 100, texts: Sequence[str] | None = None
 ) -> ItemScores:
     """Whether a query's own key is strictly the nearest by mean-centred cosine among `pool` candidates.
 
@@ -103,7 +102,7 @@ def retrieval_r1(
     if len(names) != len(b):
         raise DataError(f"{len(names)} texts for {len(b)} keys: they go in pairs")
     similarity = a @ b.T  # [n, n]
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     found = np.zeros(len(a))
     for i, row in enumerate(similarity):
         # one of each other text, in random order: the candidates are all different
@@ -120,8 +119,8 @@ def _standardised(train: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.n
     """Codes by the training set's mean and spread."""
     if not len(train) or not len(test) or not (np.isfinite(train).all() and np.isfinite(test).all()):
         raise DataError("a probe needs finite codes, for training and for the test")
-    mean, spread = train.mean(axis=0), train.std(axis=0) + TINY
-    return (train - mean) / spread, (test - mean) / spread
+    scaler = StandardScaler().fit(train)
+    return scaler.transform(train), scaler.transform(test)
 
 
 def _units(first: Codes, second: Codes) -> tuple[np.ndarray, np.ndarray]:

@@ -8,10 +8,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import ipywidgets
+
+from skiplib.descriptions import Described
 from skiplib.errors import ConfigError
 from skiplib.listening import QUESTIONS, Ballot, Key, read_ballots, save
 from skiplib.report import audio_html
-from skiplib.widgets import Described, picture_html
+from skiplib.widgets import picture_html
 
 LETTERS = "ABCDEFGHIJ"
 
@@ -26,8 +29,6 @@ class Rating:
     def __init__(
         self, found: Mapping[str, Sequence[Described]], key: Key, rate: int, rater: str, folder: Path
     ) -> None:
-        import ipywidgets  # here, as a report needs none
-
         if not re.fullmatch(r"[\w-]+", rater):
             raise ConfigError(f"rater {rater!r}: give initials or a nickname of letters, digits and -")
         self.key, self.rater, self.path = key, rater, folder / f"{rater}.json"

@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
+from skiplib import config
 from skiplib.config import Experiment
 from skiplib.errors import RecordError
 from skiplib.files import whole
@@ -29,6 +30,8 @@ GROUP = ["system", "overlay", "corpus", "scale"]
 
 
 class Part(BaseModel):
+    """A part of a record: frozen, and refusing unknown fields."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
@@ -123,16 +126,9 @@ def make_record(
     )
 
 
-def write_record(record: Record, folder: Path, replace: bool = False) -> Path:
-    """Write `<folder>/<run id>.json` in one move; a field takes a line, so that git can compare them.
-
-    Raises `RecordError` if a complete record of other parameters stands there, unless `replace`.
-    """
+def write_record(record: Record, folder: Path) -> Path:
+    """Write `<folder>/<run id>.json` in one move; a field takes a line, so that git can compare them."""
     path = folder / f"{record.run_id}.json"
-    if path.exists() and not replace:
-        found = read_record(path)
-        if found.status == "complete" and found.parameters != record.parameters:
-            raise RecordError(f"{path} is the record of another experiment: move it away first")
     fields = json.loads(record.model_dump_json())
     lines = ",\n".join(f"{json.dumps(key)}: {json.dumps(value)}" for key, value in fields.items())
     with whole(path) as partial:
@@ -156,8 +152,10 @@ def read_records(folder: Path) -> list[Record]:
     return [read_record(path) for path in sorted(folder.glob("*.json"))]
 
 
-def known(*folders: Path) -> list[Record]:
-    """The records of several folders; of a run that more than one has, that of the last."""
+def latest(*folders: Path) -> list[Record]:
+    """The records of several folders (the committed ones, then those of runs on this machine, if none is
+    named); of a run that more than one has, that of the last."""
+    folders = folders or (config.RECORDS_DIR, config.RUNS_DIR / "records")
     return list({record.run_id: record for folder in folders for record in read_records(folder)}.values())
 
 

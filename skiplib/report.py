@@ -20,6 +20,7 @@ import numpy as np
 from jaxtyping import Float
 
 from skiplib.errors import DataError, SkiplibError
+from skiplib.execute import SENTINEL
 from skiplib.files import whole
 from skiplib.offline import loads
 
@@ -207,8 +208,6 @@ def _markdown(folder: Path) -> Any:
 
 def _offline(output: Any) -> Any:
     """An output without what needs a kernel, and without the line of `done()`."""
-    from skiplib.execute import SENTINEL
-
     if "text" in output:
         output.text = output.text.replace(f"{SENTINEL}\n", "")
     if WIDGET in output.get("data", {}):

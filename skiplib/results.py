@@ -40,7 +40,10 @@ def results(runs: Sequence[Record], scale: str = "demo", corpus: str = "skipworl
             for metric in metrics:
                 said = reported[name].get(metric) if system == name else None
                 rows.append((table, system, metric, corpus, scale, said, *_measured(runs, system, metric)))
-                rows[-1] += (_order(runs, reported, system, name, metric), _command(runs, system, scale))
+                rows[-1] += (
+                    _order(runs, reported, system, name, metric),
+                    _command(runs, system, scale, corpus),
+                )
     return pd.DataFrame(rows, columns=COLUMNS).astype({"reported": float, "seeds": int})
 
 
@@ -86,11 +89,12 @@ def _order(
     return claims.held(Comparison(metric, "ours", ">" if ours > mine else "<", name), family, runs)[0]
 
 
-def _command(runs: Sequence[Record], system: str, scale: str) -> str:
+def _command(runs: Sequence[Record], system: str, scale: str, corpus: str) -> str:
+    command = f"make ablation VARIANT={system} SCALE={scale} CORPUS={corpus}"
     seeds = sorted(r.seed for r in runs if r.system == system)
     if not seeds:
-        return f"make ablation VARIANT={system} SCALE={scale} SEED=0"
-    return "; ".join(f"make ablation VARIANT={system} SCALE={scale} SEED={seed}" for seed in seeds)
+        return f"{command} SEED=0"
+    return "; ".join(f"{command} SEED={seed}" for seed in seeds)
 
 
 def main(folder: Path = RECORDS_DIR) -> None:

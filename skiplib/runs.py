@@ -35,10 +35,10 @@ def folder_of(experiment: Experiment, overlay: Mapping[str, Any] | None = None) 
     return config.RUNS_DIR / run_id(e.corpus, e.scale, e.variant, e.seed, overlay)
 
 
-def judge_for(experiment: Experiment, prepared: Prepared, progress: bool = False) -> Judge:
+def judge_for(experiment: Experiment, prepared: Prepared) -> Judge:
     """Who listens to speech of this corpus."""
     if experiment.corpus == "digits":
-        return DigitJudge.beside(prepared, experiment, progress)
+        return DigitJudge.beside(prepared, experiment)
     return WhisperJudge()
 
 
@@ -64,7 +64,7 @@ def run(
     if "+" in experiment.corpus:  # said before hours of training
         need_cider()
     model, prepared, seconds = trained(experiment, overlay)
-    result = evaluate(model, prepared, judge or judge_for(experiment, prepared, progress=True))
+    result = evaluate(model, prepared, judge or judge_for(experiment, prepared))
     result.scores["train_seconds"] = seconds
     checkpoint = folder_of(experiment, overlay) / training.FINAL
     origin = checkpoints.header(checkpoint)
@@ -89,7 +89,7 @@ def run(
         {"checkpoint": digest(checkpoint)},
         result.outputs,
     )
-    return record, records.write_record(record, config.RUNS_DIR / "records", replace=True)
+    return record, records.write_record(record, config.RUNS_DIR / "records")
 
 
 def main(arguments: list[str] | None = None) -> int:

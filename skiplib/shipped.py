@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from pathlib import Path
 
 import pandas as pd
 
 from skiplib import checkpoints, config, training
+from skiplib.bars import MAIN
 from skiplib.errors import CheckpointError, SkiplibError
 from skiplib.files import digest, whole
 from skiplib.model import SkipNet
@@ -18,7 +20,6 @@ from skiplib.records import read_record
 
 FOLDER = Path(__file__).with_name("shipped")
 LIMIT = 20_000_000  # bytes of a checkpoint that ships
-TOLD = ("i2s_content_accuracy", "i2s_wer", "i2t_content_accuracy", "s2t_wer", "t2s_wer")
 
 
 def found() -> dict[str, Path]:
@@ -49,18 +50,20 @@ def about(name: str) -> pd.Series:
     records = (path.with_suffix(".json"), config.RUNS_DIR / "records" / f"{name}.json")
     for record in (read_record(place) for place in records if place.is_file()):
         told["commit"] = (record.provenance.commit or "unknown")[:12]
-        told |= {key: record.metrics[key].value for key in TOLD if key in record.metrics}
+        told |= {key: record.metrics[key].value for key in MAIN[record.corpus] if key in record.metrics}
     return pd.Series(told, name=name)
 
 
 def ship(run: str) -> Path:
     """Copy a run's checkpoint and its record to where they ship from.
 
-    Raises `CheckpointError` if the file is over 20 MB, or the record is of another checkpoint.
+    Raises `CheckpointError` if there is none, if it is over 20 MB, or if the record is of another one.
     """
     source = config.RUNS_DIR / run / training.FINAL
     record_path = config.RUNS_DIR / "records" / f"{run}.json"
     record = read_record(record_path)
+    if not source.is_file():
+        raise CheckpointError(f"there is no checkpoint {source}")
     if record.artefacts.get("checkpoint") != digest(source):
         raise CheckpointError(f"{record_path} is the record of another checkpoint than {source}")
     size = source.stat().st_size
@@ -85,7 +88,9 @@ def load(name: str) -> SkipNet:
 
 
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Make a finished run the one that ships with the package.")
+    parser.add_argument("run", help="the name of its folder under runs/")
     try:
-        sys.stdout.write(f"{ship(*sys.argv[1:2])}\n")
-    except (SkiplibError, TypeError) as error:
-        sys.exit(f"{error}\n{__doc__}")
+        sys.stdout.write(f"{ship(parser.parse_args().run)}\n")
+    except SkiplibError as error:
+        sys.exit(str(error))

@@ -1,4 +1,4 @@
-"""The voice of SkipWorld: text to a recording, by the small synthesiser Hibari, on one thread."""
+"""The packaged voice: text to a recording, by the small synthesiser Hibari, on one thread."""
 
 from __future__ import annotations
 

@@ -9,21 +9,22 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from typing import Any
 
+import ipywidgets
 import numpy as np
+import pandas as pd
 import torch
 from IPython.display import HTML
-from jaxtyping import Float, UInt8
+from jaxtyping import UInt8
 from PIL import Image
-from torch import Tensor
 
-from skiplib import metrics
 from skiplib.audio import to_waves
 from skiplib.canvas import CaptionedFigure
+from skiplib.config import Audio
+from skiplib.descriptions import Described, describe
 from skiplib.judge import Judge
 from skiplib.known import Known
 from skiplib.logbook import read_samples
@@ -40,54 +41,6 @@ CARD = (
 )
 
 
-@dataclass(frozen=True, eq=False)
-class Described:
-    """A test image, what the model wrote and said of it, what the judge heard, and the truth."""
-
-    row: int  # of the test set
-    image: UInt8[np.ndarray, "3 size size"]
-    references: list[str]
-    written: str  # "" by a system that does not write
-    heard: str
-    mel: Float[Tensor, "time mel"]
-    wave: Float[np.ndarray, " samples"]
-    true_mel: Float[Tensor, "true_time mel"]
-    true_wave: Float[np.ndarray, " true_samples"]  # the truth through mel and Griffin-Lim
-    true_heard: str
-    accuracy: float  # share of the content words heard that belong, by `known`
-
-
-def describe(
-    model: System,
-    prepared: Prepared,
-    knows: Known,
-    judge: Judge,
-    rows: Sequence[int],
-    progress: bool = False,
-) -> list[Described]:
-    """Test images in words: written (image to text), spoken (image to speech), and heard by the judge.
-
-    `knows` is what the corpus knows of its images (`known.known`), `rows` are those of the test set.
-    """
-    test, audio = prepared.a["test"], model.experiment.audio
-    chosen = [int(row) for row in rows]
-    seen = np.array(test.seen[chosen])
-    mels = [mel.float().cpu() for mel in model.translate(seen, "image", "speech")]
-    writes = ("image", "text") in model.tasks
-    written = model.translate(seen, "image", "text") if writes else [""] * len(chosen)
-    truths = [torch.from_numpy(np.array(prepared.truth.mel(row), dtype=np.float32)) for row in chosen]
-    waves = [wave.numpy() for wave in to_waves([*mels, *truths], audio, progress=progress)]
-    heard = judge.transcribe(waves, audio.rate, progress)
-    found = []
-    for i, row in enumerate(chosen):
-        truth, said = knows.truth(test.facts[row]), knows.told(heard[i])
-        accuracy = metrics.content_accuracy([truth], [said]).value
-        image, captions = np.array(test.images[row]), test.captions[row]
-        spoken = (mels[i], waves[i], truths[i], waves[len(chosen) + i], heard[len(chosen) + i])
-        found.append(Described(row, image, captions, written[i], heard[i], *spoken, accuracy))
-    return found
-
-
 def picture_data(image: UInt8[np.ndarray, "3 height width"]) -> str:
     """A picture as a `data:` address."""
     buffer = io.BytesIO()
@@ -101,6 +54,20 @@ def picture_html(image: UInt8[np.ndarray, "3 height width"], label: str, width: 
         f'<img width="{width}" height="{width}" alt="{escape(label)}" style="image-rendering:pixelated" '
         f'src="{picture_data(image)}">'
     )
+
+
+def as_html(x: Any, modality: str, audio: Audio) -> str:
+    """An image as a picture, a mel-spectrogram as a player, a text as it is."""
+    if modality == "image":
+        return picture_html(torch.as_tensor(x).numpy(), modality, 96)
+    if modality == "speech":
+        return audio_html(to_waves([x.float().cpu()], audio)[0].numpy(), audio.rate, modality)
+    return x
+
+
+def table(frame: pd.DataFrame, **options: Any) -> HTML:
+    """A frame with its cells aligned left; `options` are those of `pandas.DataFrame.to_html`."""
+    return HTML(frame.to_html(**options).replace("<td>", '<td style="text-align:left">'))
 
 
 def figure_html(figure: CaptionedFigure) -> str:
@@ -200,8 +167,6 @@ class Browser:
         judge: Judge,
         items: Sequence[Described],
     ) -> None:
-        import ipywidgets  # here, as a report needs none
-
         self.items, self.zero_shot, self.rate = items, knows.zero_shot, model.experiment.audio.rate
         self.known = {item.row: item for item in items}
         self.source = (model, prepared, knows, judge)

@@ -15,11 +15,11 @@ import torch
 from browsing import WIDTHS, browser, first_player_seconds, fits, launched, offline, serious
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from skiplib.descriptions import Described
 from skiplib.listening import QUESTIONS, key_of, page, read_ballots
 from skiplib.memory_explorer import MemoryExplorer
 from skiplib.report import audio_html, index, render
 from skiplib.transcripts import coloured
-from skiplib.widgets import Described
 
 pytestmark = browser
 IMAGES = 20
@@ -80,7 +80,7 @@ def test_the_listening_page_from_begin_to_ballot(context: Any, tmp_path: Path) -
     (tmp_path / "ballots").mkdir()
     download.value.save_as(tmp_path / "ballots" / "ab.json")
     (ballot,) = read_ballots(tmp_path / "ballots", key)
-    assert ballot.rater == "a b" and not ballot.simulated and len(ballot.answers) == IMAGES
+    assert ballot.rater == "a b" and len(ballot.answers) == IMAGES
     assert all(answers.keys() == QUESTIONS.keys() for answers in ballot.answers.values())
     assert json.loads((tmp_path / "ballots" / "ab.json").read_text())["test"] == key.test
 

@@ -2,13 +2,15 @@ import json
 
 import numpy as np
 import pytest
+import torch
 
-from skiplib import evaluation
+from skiplib import evaluation, metrics
 from skiplib.config import World, experiment
+from skiplib.grammar import parse, scene_facts
 from skiplib.painted import attribute_classes, attribute_labels
 from skiplib.records import Record
 from skiplib.runs import run
-from skiplib.scenes import sample_scenes
+from skiplib.scenes import Scene, sample_scenes
 from skiplib.scores import ItemScores
 
 PROMISED = {
@@ -29,6 +31,16 @@ class Echo:
     def transcribe(self, waveforms, rate, progress=False):
         assert all(np.isfinite(w).all() for w in waveforms)
         return ["a small red circle above a big blue square"] * len(waveforms)
+
+
+class Brightness:
+    """A reader of attributes that tells bright images from dark ones."""
+
+    def accuracy(self, images, labels):
+        return ItemScores(np.asarray(images).mean((1, 2, 3)) / 255, np.ones(len(labels)))
+
+    def chance(self, mean_image, labels):
+        return ItemScores(np.full(len(labels), mean_image.mean()), np.ones(len(labels)))
 
 
 @pytest.fixture
@@ -65,6 +77,48 @@ def test_a_baseline_is_measured_in_what_it_can_do(variant, outputs, places):
     assert ("t2i_attribute_accuracy" in record.metrics) == (variant == "separate")
     assert ("s2t_wer" in record.metrics) == ("s2t" in outputs)
     assert not {"modality_probe_accuracy", "memory_entropy"} & set(record.metrics)
+
+
+def test_scores_are_of_what_was_written_heard_and_painted(model, prepared, monkeypatch):
+    """A system that knows every caption, and speaks of one image as if it were the next."""
+    test, options = prepared.a["test"], model.experiment.evaluation
+    captions = [texts[0] for texts in test.captions[: options.scenes]]
+    sentences = prepared.b["test"].sentences[: options.sentences]
+    rows = {image.tobytes(): i for i, image in enumerate(np.array(test.seen[: options.scenes]))}
+    heard = [[captions[1], *captions[1:]], [f"{sentences[0]} extra", *sentences[1:]]]
+
+    def translate(x, source, target):
+        if target == "image":
+            true = torch.from_numpy(np.array(test.images[: options.scenes]))
+            return true if source == "text" else torch.zeros_like(true)
+        if target == "speech":
+            return [torch.full((10, 80), 0.5)] * len(x)
+        return [captions[rows[i.tobytes()]] for i in np.array(x)] if source == "image" else sentences
+
+    class Hears:
+        def transcribe(self, waveforms, rate, progress=False):
+            return heard.pop(0) if heard else [""] * len(waveforms)
+
+    monkeypatch.setattr(model, "translate", translate)
+    monkeypatch.setattr(evaluation, "attribute_reader", lambda *_: Brightness())
+    scores = evaluation.evaluate(model, prepared, Hears()).scores
+    for name, value in {"content_accuracy": 1, "fact_f1": 1, "wer": 0, "bleu1": 100, "bleu4": 100}.items():
+        assert scores[f"i2t_{name}"].value == pytest.approx(value), name
+    assert scores["s2t_wer"].value == 0
+    assert scores["t2s_wer"].value == pytest.approx(1 / sum(len(text.split()) for text in sentences))
+    truths = [scene_facts(Scene.from_json(facts["scene"])) for facts in test.facts[: options.scenes]]
+    said = [parse(text) for text in (captions[1], *captions[1:])]
+    assert scores["i2s_content_accuracy"].value == metrics.content_accuracy(truths, said).value < 1
+    assert scores["i2s_fact_f1"].value == metrics.fact_f1(truths, said).value < 1
+    assert scores["i2s_i2t_agreement"].value == metrics.agreement(truths, said).value < 1
+    (wrong,) = np.flatnonzero(scores["i2s_wer"].numerator)
+    bleus = [scores[f"i2s_bleu{n}"].value for n in (1, 2, 3, 4)]
+    assert wrong == 0 and 100 > bleus[0] > bleus[1] > bleus[2] > bleus[3] > 0
+    others = [parse(captions[i]) for i in metrics.derangement(len(truths), seed=0)]
+    shuffled = metrics.content_accuracy(truths, others).value
+    assert scores["i2t_content_accuracy_u_shuffled"].value == shuffled < 1
+    assert scores["t2i_attribute_accuracy"].value == scores["reader_accuracy"].value > 0
+    assert scores["s2i_attribute_accuracy"].value == 0
 
 
 @pytest.mark.parametrize("world", [experiment("ours", "demo").world, World()])

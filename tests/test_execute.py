@@ -15,7 +15,7 @@ from skiplib.errors import ConfigError
 from skiplib.execute import SENTINEL, Lines, NotebookError, execute, main, sources
 from skiplib.parameters import check_parameters, declared
 
-PARAMETERS = 'variant: str = "ours"  # which row\nseed = 0\nrate = 0.1\noverlay: dict = {}\nlimit = None'
+PARAMETERS = 'variant: str = "ours"  # which row\nseed = 0\nrate = 0.1\nshow: int = 4'
 CHECK = "from skiplib.parameters import check_parameters\ncheck_parameters(globals())"
 END = "from skiplib.execute import done\ndone()"
 
@@ -34,12 +34,12 @@ def test_success_leaves_output_and_shows_what_the_notebook_says(
 ) -> None:
     check = "from skiplib.execute import done\n" + CHECK
     notebook = write(
-        tmp_path / "n.ipynb", check, "print(variant, seed, overlay)", "done()", parameters=PARAMETERS
+        tmp_path / "n.ipynb", check, "print(variant, seed, rate)", "done()", parameters=PARAMETERS
     )
     output = tmp_path / "new" / "out.ipynb"
-    arguments = ["-p", "variant", "007", "-p", "seed", "3", "-p", "overlay", '{"memory.slots": 16}']
+    arguments = ["-p", "variant", "007", "-p", "seed", "3", "-p", "rate", "0.5"]
     assert main([str(notebook), str(output), *arguments]) == 0
-    assert "007 3 {'memory.slots': 16}" in capsys.readouterr().out
+    assert "007 3 0.5" in capsys.readouterr().out
     assert [path.name for path in output.parent.iterdir()] == ["out.ipynb"]
     told = nbformat.read(output, as_version=4).metadata["skiplib"]
     assert told.keys() == {"commit", "packages", "machine"} and all(told.values())
@@ -91,14 +91,14 @@ def test_plain_papermill_stops_at_unknown_and_misread_parameters(tmp_path: Path)
 
 @pytest.mark.parametrize(
     "injected",
-    ['variant = "no_T"', "rate = 1", "limit = 5", "overlay = {'a': 1}", "seed = -1"],
+    ['variant = "no_T"', "rate = 1", "show = 5", "seed = -1"],
 )
 def test_fitting_parameters_pass(injected: str) -> None:
     check_parameters({"In": ["", "import os", PARAMETERS, f"# Parameters\n{injected}\n", "later = 1"]})
 
 
 @pytest.mark.parametrize(
-    "injected", ["seed = True", "seed = 1.5", "rate = 'x'", "overlay = []", "variant = None"]
+    "injected", ["seed = True", "seed = 1.5", "rate = 'x'", "show = []", "variant = None"]
 )
 def test_misfits_are_refused(injected: str) -> None:
     with pytest.raises(ConfigError, match="should be"):
@@ -112,7 +112,10 @@ def test_nothing_injected_is_nothing_to_check() -> None:
 
 def test_declared_reads_the_tagged_cell(tmp_path: Path) -> None:
     notebook = write(tmp_path / "n.ipynb", "other = 1", parameters=PARAMETERS)
-    assert declared(notebook) == {"variant": "ours", "seed": 0, "rate": 0.1, "overlay": {}, "limit": None}
+    assert declared(notebook) == {"variant": "ours", "seed": 0, "rate": 0.1, "show": 4}
+    write(notebook, parameters="limit = min(3, 4)")
+    with pytest.raises(ConfigError, match="limit has no literal"):
+        declared(notebook)
 
 
 @pytest.mark.parametrize("output", ["n.ipynb", "out.html"])

@@ -169,7 +169,7 @@ def test_files_that_cannot_be_used_are_quarantined_and_keep_the_truth_in_step(ow
     opened, said = corpora.open_corpus(SMOKE), []
     truth = [replace(item, waveform=partial(told, said, item)) for item in opened.truth]
     monkeypatch.setattr(evaluation, "open_corpus", lambda _: replace(opened, truth=truth))
-    evaluation.floor(prepared, SMOKE, Parrot(), progress=False)
+    evaluation.floor(prepared, SMOKE, Parrot())
     assert said == prepared.truth.ids and len(said) == 8, "what was lost is not heard either"
     assert "no.png" in lost and "cut.jpg cannot be read" in lost and np.all(prepared.truth.lengths > 0)
     shown = examples(SMOKE, 8)

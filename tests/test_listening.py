@@ -11,11 +11,11 @@ import pytest
 import torch
 
 from skiplib import listening
+from skiplib.descriptions import Described
 from skiplib.errors import ConfigError, RecordError
 from skiplib.listening import QUESTIONS, Ballot, fleiss_kappa, key_of, page, read_ballots, read_key, save
 from skiplib.offline import loads
 from skiplib.rating import Rating
-from skiplib.widgets import Described
 
 SYSTEMS = ("ours_aligned", "piecewise", "cyclegan")
 
@@ -39,7 +39,7 @@ def ballot(key: listening.Key, rater: str, choose: str) -> Ballot:
     """A simulated rater that always chooses one system."""
     names = {str(clip.row): name for name, clip in key.clips.items() if clip.system == choose}
     answers = {row: dict.fromkeys(QUESTIONS, name) for row, name in names.items()}
-    return Ballot(test=key.test, rater=rater, answers=answers, simulated=True)
+    return Ballot(test=key.test, rater=rater, answers=answers)
 
 
 def test_a_key_says_whose_a_clip_is_and_the_page_does_not(found, tmp_path):

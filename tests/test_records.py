@@ -16,7 +16,7 @@ from skiplib.provenance import processor, provenance
 from skiplib.records import (
     Record,
     by_length,
-    known,
+    latest,
     make_record,
     read_record,
     read_records,
@@ -46,11 +46,11 @@ def test_round_trip(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
 
 
-def test_of_two_records_of_a_run_the_last_folder_s_is_known(tmp_path: Path) -> None:
+def test_of_two_records_of_a_run_that_of_the_last_folder_is_the_latest(tmp_path: Path) -> None:
     old, new, other = record(), record(train_seconds=1.0), record(seed=1)
     for one, place in ((old, "committed"), (other, "committed"), (new, "here")):
         write_record(one, tmp_path / place)
-    assert known(tmp_path / "committed", tmp_path / "here", tmp_path / "none") == [new, other]
+    assert latest(tmp_path / "committed", tmp_path / "here", tmp_path / "none") == [new, other]
 
 
 def test_scores_come_back_as_they_were() -> None:
@@ -71,17 +71,6 @@ def test_names() -> None:
     assert name.startswith("skipworld-demo-ours-s2-")
     assert len(name.rpartition("-")[2]) == 8
     assert name != run_id("skipworld", "demo", "ours", 2, {"memory.slots": 32})
-
-
-def test_another_experiment_is_not_written_over(tmp_path: Path) -> None:
-    first = record()
-    write_record(first, tmp_path)
-    write_record(record(i2t_fact_f1=0.5), tmp_path)  # the same run, run again
-    other = first.model_copy(update={"parameters": first.parameters | {"latent": 3}})
-    with pytest.raises(RecordError, match="another experiment"):
-        write_record(other, tmp_path)
-    write_record(other, tmp_path, replace=True)
-    assert read_record(tmp_path / f"{first.run_id}.json") == other
 
 
 def test_what_is_not_a_number_is_null(tmp_path: Path) -> None:

@@ -9,11 +9,12 @@ import numpy as np
 import soundfile
 import torch
 
+from skiplib.descriptions import Described, describe
 from skiplib.known import known
 from skiplib.model import SkipNet
 from skiplib.offline import loads
 from skiplib.prepare import Prepared
-from skiplib.widgets import Browser, Described, describe, gallery, samples, side_by_side
+from skiplib.widgets import Browser, gallery, samples, side_by_side
 
 
 class Parrot:

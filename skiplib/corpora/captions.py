@@ -29,7 +29,7 @@ from skiplib.errors import DataError
 from skiplib.files import digest
 from skiplib.media import picture
 
-SPLITS = {"train": "train", "restval": "train", "test": "test"}
+SPLIT_OF = {"train": "train", "restval": "train", "test": "test"}
 
 
 class CaptionedImages:
@@ -69,8 +69,8 @@ class CaptionedImages:
         found: dict[str, list[dict[str, Any]]] = {"train": [], "test": []}
         try:
             for image in json.loads(self.path.read_bytes())["images"]:
-                if image["split"] in SPLITS and image["filename"] and image["sentences"]:
-                    found[SPLITS[image["split"]]].append(image)
+                if image["split"] in SPLIT_OF and image["filename"] and image["sentences"]:
+                    found[SPLIT_OF[image["split"]]].append(image)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DataError(
                 f"{self.path} is missing or is no list of captions ({error!r}): it is in "

@@ -27,7 +27,7 @@ from skiplib.errors import DataError
 from skiplib.media import picture, recording
 
 METADATA = "metadata.csv"
-SPLITS = {"train": "train", "test": "test", "validation": "test", "val": "test", "dev": "test"}
+SPLIT_OF = {"train": "train", "test": "test", "validation": "test", "val": "test", "dev": "test"}
 
 
 class Folder:
@@ -89,11 +89,11 @@ def _read(path: Path) -> dict[str, dict[str, list[str]]]:
         if not name or text is None:
             raise DataError(f"{path}, line {line}: columns file_name and text are needed, not {list(row)}")
         split = row.get("split") or ("test" if _drawn(name) else "train")
-        if split not in SPLITS:
-            raise DataError(f"{path}, line {line}: unknown split {split!r}; there are: {', '.join(SPLITS)}")
-        if name in found["test" if SPLITS[split] == "train" else "train"]:
+        if split not in SPLIT_OF:
+            raise DataError(f"{path}, line {line}: unknown split {split!r}; there are: {', '.join(SPLIT_OF)}")
+        if name in found["test" if SPLIT_OF[split] == "train" else "train"]:
             raise DataError(f"{path}, line {line}: {name} is in training and test: one split a file")
-        found[SPLITS[split]].setdefault(name, []).append(text)
+        found[SPLIT_OF[split]].setdefault(name, []).append(text)
     for split, files in found.items():
         if not files:
             raise DataError(f"{path} lists no file for {split}: {len(rows)} rows are too few, or one-sided")

@@ -27,7 +27,7 @@ from skiplib.errors import DataError
 from skiplib.media import recording
 
 Row = tuple[str, str, Path | None]  # name, text, and the recording where there is one
-TEST_SHARE = 25  # one in so many items is the test, by a digest of its name, where a corpus has no split
+ONE_IN = 25  # so many items is the test, by a digest of its name, where a corpus has no split
 
 
 class Sentences(ABC):
@@ -124,7 +124,7 @@ class LibriSpeech(Sentences):
 
 def _drawn(rows: list[Row], groups: list[str]) -> dict[str, list[Row]]:
     """Training and test by a digest of each row's group: the same wherever, whatever else there is."""
-    test = [int(hashlib.sha256(group.encode()).hexdigest(), 16) % TEST_SHARE == 0 for group in groups]
+    test = [int(hashlib.sha256(group.encode()).hexdigest(), 16) % ONE_IN == 0 for group in groups]
     return {
         "train": [row for row, drawn in zip(rows, test, strict=True) if not drawn],
         "test": [row for row, drawn in zip(rows, test, strict=True) if drawn],
