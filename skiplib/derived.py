@@ -40,7 +40,9 @@ def derived(record: Record) -> Record:
       4.1), and how many of them are heard of an image that has them in a caption. Babble has many of the
       first.
     - `train_seconds_elsewhere` for `train_seconds` where the weights come from another machine, a GPU's most
-      likely, than the one that measured: the bar is for two cores.
+      likely, than the one that measured: the bar is for two cores. It goes where the machine is the same and
+      the run had one core, or was interrupted and took longer to train than from its last start to its end:
+      what else those cores did then is not known.
     """
     scores: dict[str, Scores] = {}
     counted = record.scores("i2s_zero_shot_accuracy")
@@ -58,9 +60,13 @@ def derived(record: Record) -> Record:
     found, items = dict(record.metrics), dict(record.items)
     for name, score in scores.items():
         found[name], items[name] = measured(score)
-    learned = record.provenance.trained.get("machine", record.provenance.machine)
-    if learned != record.provenance.machine and "train_seconds" in found:
-        found["train_seconds_elsewhere"] = found.pop("train_seconds")
+    source = record.provenance
+    if "train_seconds" in found:
+        seconds = found.pop("train_seconds")
+        if source.trained.get("machine", source.machine) != source.machine:
+            found["train_seconds_elsewhere"] = seconds
+        elif source.cores > 1 and seconds.value <= source.wall_seconds:
+            found["train_seconds"] = seconds
     if heard:
         words = metrics.different_words(heard)
         found["i2s_unique_words"] = Metric(value=len(words), n=1)
