@@ -10,6 +10,7 @@ import jiwer
 from IPython.display import HTML
 
 from skiplib.judge import normalise
+from skiplib.known import SMALL_WORDS
 
 # Each kind of word has a shape of its own beside its colour; contrast on white is 4.5 or more, and a page's
 # own style (report.css) names colours for the dark.
@@ -23,7 +24,6 @@ WORDS = {
     "clearer": "color:var(--clearer,#4b3a9c);font-weight:bold;font-style:italic",
 }
 BESIDE = ("mispronounced", "better", "clearer")  # kinds that need a vocabulary or another system
-SMALL = frozenset({"a", "an", "the", "of", "is", "to"})  # no merit of a system
 ZERO_SHOT = "border:1px solid #5b6570;border-radius:3px;padding:0 .15em"
 
 
@@ -38,8 +38,8 @@ def coloured(
 
     Words in `zero_shot` stand in a box. With a `vocabulary`, a word that is amiss and not in it counts as
     mispronounced. `beside` is what was heard from another system and what that one wrote: a right word that
-    was not heard there is better, or clearer if it was written there all the same (as Fig. 5 has it, decided
-    by alignment). Both sides are normalised as the metrics do.
+    was not heard there, and that says something by itself, is better, or clearer if it was written there all
+    the same (as Fig. 5 has it, decided by alignment). Both sides are normalised as the metrics do.
     """
     heard = normalise(sentence)
     if not heard:
@@ -60,7 +60,7 @@ def coloured(
             kind = kinds[chunk.type]
             if kind != "right" and vocabulary and word not in vocabulary:
                 kind = "mispronounced"
-            elif kind == "right" and beside and word not in heard_there and word not in SMALL:
+            elif kind == "right" and beside and word not in heard_there and word not in SMALL_WORDS:
                 kind = "clearer" if word in written_there else "better"
             parts.append(_word(word, kind, word in zero_shot))
     return " ".join(parts)

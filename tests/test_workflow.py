@@ -41,13 +41,18 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def surroundings(folder: Path) -> dict[str, str]:
+    """The environment in which a copy finds its own library and data."""
+    return os.environ | {"PYTHONPATH": str(folder), "SKIPLIB_DATA": str(folder / "data")}
+
+
 def planned(folder: Path, target: str, **config: object) -> dict[str, int]:
     """How often each rule would run."""
     given = [f"{name}={value}" for name, value in config.items()]
     done = subprocess.run(
         [*SNAKEMAKE, "--dry-run", target, "--config", *given],
         cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(folder), "SKIPLIB_DATA": str(folder / "data")},
+        env=surroundings(folder),
         capture_output=True,
         text=True,
     )
@@ -121,7 +126,7 @@ def start(folder: Path, *rows: str) -> subprocess.Popen:
     return subprocess.Popen(
         [*SNAKEMAKE, "--nolock", "--rerun-incomplete", "--keep-going", *rows],
         cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(folder), "SKIPLIB_DATA": str(folder / "data")},
+        env=surroundings(folder),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
