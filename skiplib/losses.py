@@ -12,7 +12,6 @@ from torch import Tensor
 from torch.nn import functional
 
 from skiplib.bottleneck import MODALITIES
-from skiplib.text import PAD_ID
 
 IMAGE, TEXT, SPEECH = range(len(MODALITIES))
 
@@ -50,21 +49,6 @@ def stop_loss(
     counted = steps <= last[:, None]
     loss = functional.binary_cross_entropy_with_logits(scores.float(), target, reduction="none")
     return (loss * counted).sum() / counted.sum()
-
-
-def spelling_loss(
-    scores: Float[Tensor, "batch padded symbols"],
-    lengths: Int[Tensor, " batch"],
-    ids: Int[Tensor, "batch time"],
-    text_lengths: Int[Tensor, " batch"],
-) -> Float[Tensor, ""]:
-    """Connectionist temporal classification (Graves et al. 2006), a character: those of a text in order,
-    somewhere in as many frames as `lengths` says; padding is the blank (DECISIONS.md 48).
-
-    A text that does not fit into its frames counts as nothing.
-    """
-    given = scores.float().log_softmax(-1).transpose(0, 1)
-    return functional.ctc_loss(given, ids, lengths, text_lengths, blank=PAD_ID, zero_infinity=True)
 
 
 def text_loss(

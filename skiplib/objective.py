@@ -73,8 +73,7 @@ def objective(
         sources, targets = [*sources, text_a.u, text_b.u], [*targets, a.paraphrase, b.text]
     target = join(*targets)
     per_source = written(model.text_decoder, torch.cat(sources), target, n, options.loss.reduction)
-    share = progress * options.optim.joint
-    terms = painted(model, text_a.u, a) | spoken(model, text_b.u, b, text_b.slots, text_b.mask, share)
+    terms = painted(model, text_a.u, a) | spoken(model, text_b.u, b, text_b.slots, text_b.mask)
     terms |= {
         "image_to_text": options.loss.text * per_source[0],
         "speech_to_text": options.loss.text * per_source[1],
@@ -137,26 +136,15 @@ def spoken(
     b: BatchB,
     slots: Float[Tensor, "batch slots width"] | None = None,
     mask: Bool[Tensor, "batch slots"] | None = None,
-    share: float = 1.0,
 ) -> dict[str, Tensor]:
-    """Eq. 5 and the stop token's loss from a code; of any network with a `speech_decoder`.
-
-    `share` is that of all steps that are done: until `loss.spelling_until` the states of D_spch are read as
-    characters too (DECISIONS.md 48), ever more lightly.
-    """
+    """Eq. 5 and the stop token's loss from a code; of any network with a `speech_decoder`."""
     weight, chunk = model.experiment.loss, model.experiment.speech_decoder.chunk
-    said = model.speech_decoder(u, b.mel, slots, mask)
+    mel, stop = model.speech_decoder(u, b.mel, slots, mask)
     frames = valid(b.lengths, b.mel.shape[1])
-    terms = {
-        "speech": weight.speech * losses.speech_loss(said.mel, b.mel, frames, weight.reduction),
-        "stop": losses.stop_loss(said.stop, b.lengths, chunk),
+    return {
+        "speech": weight.speech * losses.speech_loss(mel, b.mel, frames, weight.reduction),
+        "stop": losses.stop_loss(stop, b.lengths, chunk),
     }
-    spelling = weight.spelling * (1 - share / weight.spelling_until)
-    if spelling > 0:
-        steps = (b.lengths + chunk - 1) // chunk
-        spelled = losses.spelling_loss(said.spelling, chunk * steps, b.text.ids, b.text.lengths)
-        terms["spelling"] = spelling * spelled
-    return terms
 
 
 def _adversarial(

@@ -15,16 +15,7 @@ from skiplib.stages import Stage, learning, stages
 
 # Muon is for matrices between hidden layers (Jordan et al. 2024); M's rate and C's are tuned for Adam, and
 # D_img is all filters but for its first map.
-ADAM_S_OWN = (
-    "embedding.",
-    "score.",
-    "frames.",
-    "stop.",
-    "spelling.",
-    "memory.memory.",
-    "classifier.",
-    "image_decoder.",
-)
+ADAM_S_OWN = ("embedding.", "score.", "frames.", "stop.", "memory.memory.", "classifier.", "image_decoder.")
 NEWTON_SCHULZ_STEPS = 3
 
 

@@ -190,14 +190,12 @@ class SpeechDecoder(Frozen):
 
 
 class Loss(Frozen):
-    """The weights of Eqs. 4-6, whether they are means or sums (DECISIONS.md 14), and spelling (48)."""
+    """The weights of Eqs. 4-6, and whether they are means or sums (DECISIONS.md 14)."""
 
     reduction: Literal["mean", "sum"] = "mean"
     image: float = 1.0
     speech: float = 1.0
     text: float = 1.0
-    spelling: float = Field(0.0, ge=0)  # of the characters in D_spch's states, at the first step
-    spelling_until: float = Field(0.5, gt=0, le=1)  # share of the steps over which it falls to nothing
 
 
 class Optim(Frozen):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Int
@@ -11,19 +10,10 @@ from torch import Tensor, nn
 
 from skiplib.config import Experiment
 from skiplib.decoders import READOUT, starting_state
-from skiplib.text import SYMBOLS
 
 MAX_FRAMES = 1_000  # 12.5 s
 SILENT_LEVEL = 0.25  # of the mel scale: below it a frame counts as silence
 SILENT_CHUNKS = 8  # `speech_decoder.stop=silence` ends after so many
-
-
-class Spoken(NamedTuple):
-    """What D_spch says of codes, the frames before given: `padded` frames are whole chunks."""
-
-    mel: Float[Tensor, "batch padded mel"]
-    stop: Float[Tensor, "batch steps"]
-    spelling: Float[Tensor, "batch padded symbols"] | None  # scores of characters, where they are asked for
 
 
 class SpeechDecoder(nn.Module):
@@ -74,8 +64,6 @@ class SpeechDecoder(nn.Module):
         width = READOUT if options.readout == "deep" else hidden + latent
         self.frames = nn.Linear(width, self.chunk * self.mels)
         self.stop = nn.Linear(width, 1)
-        spells = experiment.loss.spelling > 0  # for training alone
-        self.spelling = nn.Linear(width, self.chunk * len(SYMBOLS)) if spells else None
         # u is read directly: at the usual size its weights start as noise on every frame.
         nn.init.normal_(self.frames.weight, std=1e-3)
 
@@ -87,20 +75,16 @@ class SpeechDecoder(nn.Module):
             scores = scores.masked_fill(~mask[:, None], -torch.inf)
         return scores.softmax(-1) @ self.value(slots)
 
-    def _outputs(
+    def _step(
         self, before: Tensor, u: Tensor, slots: Tensor | None, mask: Tensor | None, state: tuple
-    ) -> tuple[Tensor, tuple]:
-        """What is read off at each step for the frames `before` them, [batch, steps, mels], and the state."""
+    ) -> tuple:
+        """Frames and stop scores for the frames `before` them, [batch, steps, mels]."""
         inputs = torch.cat([self.prenet(before), u[:, None].expand(-1, before.shape[1], -1)], dim=-1)
         attended, attention_state = self.attention_rnn(inputs, state[0])
         context = self._context(attended, u, slots, mask)
         output, decoder_state = self.decoder_rnn(torch.cat([attended, context], dim=-1), state[1])
-        return self.read(torch.cat([output, context], dim=-1)), (attention_state, decoder_state)
-
-    def _step(self, *given: Tensor | tuple | None) -> tuple[Tensor, Tensor, tuple]:
-        """Frames, stop scores and the state, of what `_outputs` is given."""
-        output, state = self._outputs(*given)
-        return self.frames(output), self.stop(output)[..., 0], state
+        output = self.read(torch.cat([output, context], dim=-1))
+        return self.frames(output), self.stop(output)[..., 0], (attention_state, decoder_state)
 
     def _state(self, u: Tensor) -> tuple[Tensor, Tensor]:
         start = self.start(u)[None]
@@ -112,11 +96,11 @@ class SpeechDecoder(nn.Module):
         mel: Float[Tensor, "batch time mel"],
         slots: Float[Tensor, "batch slots width"] | None = None,
         mask: Tensor | None = None,
-    ) -> Spoken:
-        """Frames and scores with the last true frame of each chunk before (teacher forcing).
+    ) -> tuple[Float[Tensor, "batch padded mel"], Float[Tensor, "batch steps"]]:
+        """Frames and stop scores with the last true frame of each chunk before (teacher forcing).
 
-        A true frame tells what comes next almost as well as u does, a frame of one's own does not: hiding
-        some of them in training makes the decoder ask u.
+        `padded` is `time` rounded up to whole chunks. A true frame tells what comes next almost as well as
+        u does, a frame of one's own does not: hiding some of them in training makes the decoder ask u.
         """
         if self.training and self.noise:
             u = u + self.noise * torch.randn_like(u)
@@ -125,12 +109,8 @@ class SpeechDecoder(nn.Module):
         if self.training and self.hide:
             hidden = torch.rand(before.shape[:2], device=mel.device) < self.hide
             before = before.masked_fill(hidden[..., None], 0.0)
-        output, _ = self._outputs(before, u, slots, mask, self._state(u))
-        spelling = None if self.spelling is None else self._by_frame(self.spelling(output))
-        return Spoken(self._by_frame(self.frames(output)), self.stop(output)[..., 0], spelling)
-
-    def _by_frame(self, read: Float[Tensor, "batch steps chunked"]) -> Float[Tensor, "batch padded columns"]:
-        return read.unflatten(-1, (self.chunk, -1)).flatten(1, 2)
+        frames, stop, _ = self._step(before, u, slots, mask, self._state(u))
+        return frames.unflatten(-1, (self.chunk, self.mels)).flatten(1, 2), stop
 
     def unrolled(
         self,

@@ -36,7 +36,7 @@ def step_loss(
     `progress` is the share of the joint steps that are done. A baseline has one stage.
     """
     if not isinstance(system, SkipNet):
-        return system.loss(a, b, progress)
+        return system.loss(a, b)
     if stage is Stage.JOINT:
         return objective(system, a, b, progress)
     if stage is Stage.TEXT:

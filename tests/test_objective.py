@@ -36,7 +36,6 @@ SWITCHES = [
     {"init": "linear"},
     {"transformer.norm": "none"},
     {"loss.reduction": "sum"},
-    {"loss.spelling": 0.3, "loss.spelling_until": 1.0},
 ]
 
 
@@ -88,7 +87,7 @@ def test_the_objective_is_eq_7_and_the_pair_loss(variant, batch):
     a, b = batch
     a = replace(a, text=Texts(a.text.ids.clone(), a.text.lengths.clone()))
     a.text.ids[1], a.text.lengths[1] = a.text.ids[0], a.text.lengths[0]  # two images with one caption
-    overlay = {"loss.image": 2.0, "loss.speech": 3.0, "loss.text": 0.5, "loss.spelling": 0.4}
+    overlay = {"loss.image": 2.0, "loss.speech": 3.0, "loss.text": 0.5}
     if variant == "ours_aligned":
         overlay |= {"alignment.weight": 0.7, "alignment.contrastive_weight": 0.3}
     torch.manual_seed(0)
@@ -97,13 +96,12 @@ def test_the_objective_is_eq_7_and_the_pair_loss(variant, batch):
     image = code(model, "image", model.image_encoder(a.seen)).u
     speech = code(model, "speech", model.speech_encoder(b.mel, b.lengths)).u
     text_a, text_b, other = (of_text(model, text) for text in (a.text, b.text, a.paraphrase))
-    mel, stop, spelling = model.speech_decoder(text_b, b.mel)
-    frames, whole = valid(b.lengths, b.mel.shape[1]), (b.lengths / 5).ceil().int() * 5
+    mel, stop = model.speech_decoder(text_b, b.mel)
+    frames = valid(b.lengths, b.mel.shape[1])
     expected = {
         "image": 2.0 * (model.image_decoder(text_a) - a.image).abs().mean(),
         "speech": 3.0 * (mel[:, : b.mel.shape[1]] - b.mel)[frames].abs().mean(),
         "stop": losses.stop_loss(stop, b.lengths, model.experiment.speech_decoder.chunk),
-        "spelling": 0.4 * losses.spelling_loss(spelling, whole, b.text.ids, b.text.lengths),
         "image_to_text": 0.5 * unlikely(model, image, a.text),
         "speech_to_text": 0.5 * unlikely(model, speech, b.text),
     }
@@ -125,17 +123,6 @@ def test_the_objective_is_eq_7_and_the_pair_loss(variant, batch):
     for name, value in expected.items():
         assert math.isclose(terms[name], value, rel_tol=2e-3), name
     assert math.isclose(total, sum(expected.values()) + terms["classifier"], rel_tol=2e-3)
-
-
-@pytest.mark.parametrize("variant", ["ours", "piecewise"])
-def test_spelling_falls_to_nothing_over_its_share_of_all_steps(variant, batch):
-    torch.manual_seed(0)
-    some = experiment(variant, "smoke", overlay={"loss.spelling": 0.4, "loss.spelling_until": 0.5})
-    model, joint = build(some).eval(), some.optim.joint
-    at = {share: step_loss(model, *batch, share / joint)[1] for share in (0.0, 0.25, 0.5, 0.75)}
-    assert math.isclose(at[0.25]["spelling"], at[0.0]["spelling"] / 2, rel_tol=1e-4)
-    assert "spelling" in at[0.0] and "spelling" not in at[0.5] | at[0.75]
-    assert math.isclose(at[0.0]["speech"], at[0.75]["speech"], rel_tol=1e-4)
 
 
 def test_the_adversarial_term_moves_t_against_c_and_c_by_its_own_loss_alone():

@@ -40,8 +40,8 @@ class Baseline(nn.Module, ABC):
         self.experiment = experiment
 
     @abstractmethod
-    def loss(self, a: BatchA, b: BatchB, progress: float = 1.0) -> tuple[Float[Tensor, ""], dict[str, float]]:
-        """The loss of a step, and its terms by name; `progress` is the share of all steps that are done."""
+    def loss(self, a: BatchA, b: BatchB) -> tuple[Float[Tensor, ""], dict[str, float]]:
+        """The loss of a step, and its terms by name."""
 
     @abstractmethod
     def convert(self, x: Any, source: str, target: str) -> Any:

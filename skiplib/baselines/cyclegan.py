@@ -44,7 +44,7 @@ class CycleGAN(Baseline):
         self.speech_discriminator = Discriminator(1, experiment)
         start_recurrence(self)
 
-    def loss(self, a: BatchA, b: BatchB, progress: float = 1.0) -> tuple[Float[Tensor, ""], dict[str, float]]:
+    def loss(self, a: BatchA, b: BatchB) -> tuple[Float[Tensor, ""], dict[str, float]]:
         """Cycle, stop and least-squares adversarial terms (Mao et al. 2017), each reaching its own side."""
         chunk, time = self.experiment.speech_decoder.chunk, b.mel.shape[1]
         frames = valid(b.lengths, time)
@@ -53,7 +53,7 @@ class CycleGAN(Baseline):
         shown = self.image_decoder(self.speech_coder(b.mel, b.lengths))
         with untracked(self.speech_coder, self.image_coder):  # used on what is real alone
             image = self.image_decoder(self.speech_coder(said, b.lengths))
-            mel, stop, _ = self.speech_decoder(self.image_coder(shown), b.mel)
+            mel, stop = self.speech_decoder(self.image_coder(shown), b.mel)
         terms = {
             "image_cycle": CYCLE * losses.image_loss(image, a.image),
             "speech_cycle": CYCLE * losses.speech_loss(mel, b.mel, frames),

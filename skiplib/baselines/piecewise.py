@@ -37,17 +37,17 @@ class Piecewise(Baseline):
         self.speech_decoder = SpeechDecoder(experiment)
         start_recurrence(self)
 
-    def loss(self, a: BatchA, b: BatchB, progress: float = 1.0) -> tuple[Float[Tensor, ""], dict[str, float]]:
+    def loss(self, a: BatchA, b: BatchB) -> tuple[Float[Tensor, ""], dict[str, float]]:
         """The sum of `terms`, and their values."""
-        return added(self.terms(a, b, progress))
+        return added(self.terms(a, b))
 
-    def terms(self, a: BatchA, b: BatchB, progress: float = 1.0) -> dict[str, Tensor]:
+    def terms(self, a: BatchA, b: BatchB) -> dict[str, Tensor]:
         """Cross-entropy of A's texts from their images, Eq. 5 and the stop token from B's texts."""
         weight = self.experiment.loss
         described = self.image_coder(a.seen)
         (text,) = written(self.text_decoder, described, a.text, len(described), weight.reduction)
         u = self.text_coder(b.text.ids, b.text.lengths)
-        return {"image_to_text": weight.text * text} | spoken(self, u, b, share=progress)
+        return {"image_to_text": weight.text * text} | spoken(self, u, b)
 
     def convert(self, x: Any, source: str, target: str) -> list[str] | list[Tensor]:
         """One batch: an image is spoken by way of what is written of it."""

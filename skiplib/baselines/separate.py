@@ -30,13 +30,13 @@ class Separate(Piecewise):
         self.transcript_decoder = TextDecoder(experiment)
         start_recurrence(self)
 
-    def terms(self, a: BatchA, b: BatchB, progress: float = 1.0) -> dict[str, Tensor]:
+    def terms(self, a: BatchA, b: BatchB) -> dict[str, Tensor]:
         """Those of `Piecewise`, Eq. 4 from A's texts, and cross-entropy of B's texts from their speech."""
         weight = self.experiment.loss
         heard = self.speech_coder(b.mel, b.lengths)
         (text,) = written(self.transcript_decoder, heard, b.text, len(heard), weight.reduction)
         u = self.caption_coder(a.text.ids, a.text.lengths)
-        return super().terms(a, b, progress) | painted(self, u, a) | {"speech_to_text": weight.text * text}
+        return super().terms(a, b) | painted(self, u, a) | {"speech_to_text": weight.text * text}
 
     def convert(self, x: Any, source: str, target: str) -> Tensor | list[str] | list[Tensor]:
         """One batch in one of `tasks`."""
