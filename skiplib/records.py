@@ -181,6 +181,19 @@ def summary(records: Sequence[Record], metrics: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*GROUP, "metric", "mean", "low", "high", "seeds", "n"])
 
 
+def seeds(records: Sequence[Record], systems: Sequence[str]) -> pd.DataFrame:
+    """The seeds of each system, a row each, with a column for each machine that trained some of them."""
+    where = [(r.system, r.provenance.trained.get("machine", r.provenance.machine), r.seed) for r in records]
+    machines = dict.fromkeys(sorted(machine for _, machine, _ in where))
+    rows = {}
+    for system in systems:
+        own = sorted((seed, machine) for name, machine, seed in where if name == system)
+        cells = [", ".join(str(seed) for seed, place in own if place == machine) for machine in machines]
+        rows[system] = [", ".join(str(seed) for seed, _ in own) or "missing", *cells]
+    columns = ["seeds", *(f"trained on {machine}" for machine in machines)]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
+
+
 def measured(scores: Scores) -> tuple[Metric, dict[str, list[Any]]]:
     """A record's number with its interval, and the columns of its items."""
     low, high = bootstrap(scores)

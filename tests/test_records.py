@@ -21,6 +21,7 @@ from skiplib.records import (
     read_record,
     read_records,
     run_id,
+    seeds,
     summary,
     write_record,
 )
@@ -110,6 +111,19 @@ def test_summary_is_over_seeds_and_keeps_overlays_apart() -> None:
     assert rows.loc[("memory.slots=16", "x"), "mean"] == 9
     assert rows.loc[("", "i2t_content_accuracy"), "n"] == 9
     assert rows.loc[("", "i2t_bleu1"), "low"] < rows.loc[("", "i2t_bleu1"), "mean"]
+
+
+def test_seeds_are_told_apart_by_where_they_were_trained() -> None:
+    def elsewhere(run: Record) -> Record:
+        source = run.provenance.model_copy(update={"trained": {"machine": "a GPU"}})
+        return run.model_copy(update={"provenance": source})
+
+    runs = [record(2), elsewhere(record(1)), record(0)]
+    here = f"trained on {runs[0].provenance.machine}"
+    frame = seeds(runs, ["no_T", "ours"])
+    assert frame.loc["no_T"].to_dict() == {"seeds": "0, 1, 2", here: "0, 2", "trained on a GPU": "1"}
+    assert frame.loc["ours"].to_dict() == {"seeds": "missing", here: "", "trained on a GPU": ""}
+    assert seeds([], ["ours"]).loc["ours"].to_dict() == {"seeds": "missing"}
 
 
 def test_provenance_without_git(monkeypatch: pytest.MonkeyPatch) -> None:
