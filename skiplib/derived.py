@@ -63,7 +63,7 @@ def derived(record: Record) -> Record:
     source = record.provenance
     if "train_seconds" in found:
         seconds = found.pop("train_seconds")
-        if source.trained.get("machine", source.machine) != source.machine:
+        if source.trained_on != source.machine:
             found["train_seconds_elsewhere"] = seconds
         elif source.cores > 1 and seconds.value <= source.wall_seconds:
             found["train_seconds"] = seconds

@@ -47,6 +47,11 @@ class Provenance(BaseModel):
     peak_memory: float
     command: str
 
+    @property
+    def trained_on(self) -> str:
+        """The machine that the weights are from."""
+        return self.trained.get("machine", self.machine)
+
 
 def provenance(
     manifest: str,

@@ -183,8 +183,8 @@ def summary(records: Sequence[Record], metrics: Sequence[str]) -> pd.DataFrame:
 
 def seeds(records: Sequence[Record], systems: Sequence[str]) -> pd.DataFrame:
     """The seeds of each system, a row each, with a column for each machine that trained some of them."""
-    where = [(r.system, r.provenance.trained.get("machine", r.provenance.machine), r.seed) for r in records]
-    machines = dict.fromkeys(sorted(machine for _, machine, _ in where))
+    where = [(r.system, r.provenance.trained_on, r.seed) for r in records]
+    machines = sorted({machine for _, machine, _ in where})
     rows = {}
     for system in systems:
         own = sorted((seed, machine) for name, machine, seed in where if name == system)
