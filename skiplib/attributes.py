@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -134,6 +135,14 @@ class AttributeReader(nn.Module):
             reader = cls.fit(*training(), classes, epochs=epochs)
             reader.save(path)
             return reader
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the weights: which reader a number comes from."""
+        found = hashlib.sha256()
+        for name, weight in sorted(self.state_dict().items()):
+            found.update(name.encode() + weight.numpy().tobytes())
+        return found.hexdigest()
 
     def save(self, path: Path) -> None:
         """Write the weights as safetensors, in one move."""

@@ -85,12 +85,17 @@ def held(need: Comparison, family: str, records: Sequence[Record]) -> tuple[str,
     words += f": {difference:+.3g} [{low:+.3g}, {high:+.3g}], seeds: {seeds}"
     if seeds < SEEDS:
         return UNDECIDED, words
-    margin = next((value for key, value in MARGINS.items() if key in need.metric), MARGIN)
+    matters = margin(need.metric)
     if need.sense == "~":
-        allowed = ALIKE * margin
+        allowed = ALIKE * matters
         if -allowed < low and high < allowed:
             return SUPPORTED, words
         return (NOT_SUPPORTED if low > allowed or high < -allowed else UNDECIDED), words
     if need.sense == "<":
         low, high = -high, -low
-    return (SUPPORTED if low > 0 else NOT_SUPPORTED if high < margin else UNDECIDED), words
+    return (SUPPORTED if low > 0 else NOT_SUPPORTED if high < matters else UNDECIDED), words
+
+
+def margin(metric: str) -> float:
+    """The least difference of a metric that matters."""
+    return next((value for key, value in MARGINS.items() if key in metric), MARGIN)

@@ -37,8 +37,9 @@ def derived(record: Record) -> Record:
       facts, and against the model's own text, of another. It is the system's own chance: whether it says
       little or much, and the same of all images.
     - `i2s_unique_words`, `i2s_unique_caption_words`: different words heard in all speech of images (section
-      4.1), and how many of them are heard of an image that has them in a caption. Babble has many of the
-      first.
+      4.1), and how many of them tell something of an image: they are heard at least twice as often, by
+      share, of images that have them in a caption as of images that have not. Babble has many of the first,
+      and sooner or later says each word of an image that has it.
     - `train_seconds_elsewhere` for `train_seconds` where the weights come from another machine, a GPU's most
       likely, than the one that measured: the bar is for two cores. It goes where the machine is the same and
       the run had one core, or was interrupted and took longer to train than from its last start to its end:
@@ -71,9 +72,8 @@ def derived(record: Record) -> Record:
         words = metrics.different_words(heard)
         found["i2s_unique_words"] = Metric(value=len(words), n=1)
         if scenes:
-            right = [(text, item.captions) for text, item in zip(heard, scenes, strict=True)]
-            said = [metrics.different_words([text]) & metrics.different_words(texts) for text, texts in right]
-            found["i2s_unique_caption_words"] = Metric(value=len(set().union(*said)), n=1)
+            captions = [item.captions for item in scenes]
+            found["i2s_unique_caption_words"] = Metric(value=len(_telling(captions, heard)), n=1)
     return record.model_copy(update={"metrics": found, "items": items})
 
 
@@ -89,6 +89,19 @@ def _shuffled(
         texts = [parse(text) for text in written]
         scores["i2s_i2t_agreement_shuffled"] = metrics.agreement(texts, told)
     return scores
+
+
+def _telling(captions: Sequence[Sequence[str]], heard: Sequence[str]) -> set[str]:
+    """Words that are heard at least twice as often of images that have them in a caption as of others."""
+    said = [metrics.different_words([text]) for text in heard]
+    has = [metrics.different_words(texts) for texts in captions]
+    found = set()
+    for word in set().union(*said) & set().union(*has):
+        own = [word in words for words, texts in zip(said, has, strict=True) if word in texts]
+        other = [word in words for words, texts in zip(said, has, strict=True) if word not in texts]
+        if other and np.mean(own) >= 2 * np.mean(other) and any(own):
+            found.add(word)
+    return found
 
 
 @cache

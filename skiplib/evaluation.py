@@ -18,6 +18,7 @@ import torch
 from tqdm import tqdm
 
 from skiplib import metrics
+from skiplib.attributes import AttributeReader
 from skiplib.audio import prepare_wave, to_waves
 from skiplib.bottleneck import MODALITIES, MemoryFusion
 from skiplib.config import Experiment
@@ -46,10 +47,11 @@ PROBE_TRAINING = 1_000  # codes of each modality that the modality probe learns 
 
 @dataclass
 class Evaluated:
-    """Scores by metric name, and what was written and heard, item by item."""
+    """Scores by metric name, what was written and heard, item by item, and digests of what measured."""
 
     scores: dict[str, Scores | float] = field(default_factory=dict)
     outputs: dict[str, list[str]] = field(default_factory=dict)
+    artefacts: dict[str, str] = field(default_factory=dict)
 
 
 def evaluate(model: System, prepared: Prepared, judge: Judge) -> Evaluated:
@@ -96,7 +98,9 @@ def evaluate(model: System, prepared: Prepared, judge: Judge) -> Evaluated:
         }
         result.scores |= _described(knows, truths, told)
         if experiment.corpus == "skipworld":
-            result.scores |= _against_scenes(model, prepared, knows, truths, told)
+            reader = attribute_reader(prepared, experiment.world)
+            result.artefacts["reader"] = reader.digest
+            result.scores |= _against_scenes(model, prepared, knows, truths, told, reader)
         elif "+" in experiment.corpus:
             result.scores |= {f"{name}_cider": metrics.cider(captions, result.outputs[name]) for name in told}
     if isinstance(model, SkipNet):
@@ -162,6 +166,7 @@ def _against_scenes(
     knows: Known,
     truths: Sequence[Facts],
     told: Mapping[str, Sequence[Facts]],
+    reader: AttributeReader,
 ) -> dict[str, Scores]:
     """What was written, heard and painted, against all the facts of the scene."""
     test, n = prepared.a["test"], len(truths)
@@ -179,7 +184,6 @@ def _against_scenes(
         shuffled = [knows.told(text) for text in model.translate(swapped, "image", "text")]
         scores["i2t_content_accuracy_u_shuffled"] = metrics.content_accuracy(truths, shuffled)
         scores["i2t_content_accuracy_u_shuffled_chance"] = chance
-    reader = attribute_reader(prepared, model.experiment.world)
     labels = knows.labels(test.facts[:n])
     mean = prepared.a["train"].images[:2_000].mean(0) / 255
     scores["reader_accuracy"] = reader.accuracy(np.array(test.images[:n]), labels)

@@ -111,13 +111,13 @@ def read_key(path: Path) -> Key:
         raise RecordError(f"{path} is not the key of a listening test: {error}") from error
 
 
-def read_ballots(folder: Path, key: Key) -> list[Ballot]:
-    """The ballots of a test in a folder, by rater; of an unfinished one, the images that were answered.
+def read_ballots(folder: Path, key: Key) -> dict[Path, Ballot]:
+    """The ballots of a test in a folder, by file; of an unfinished one, the images that were answered.
 
     Raises `RecordError`, naming the file, on one that does not parse, is of another test, names a clip that
     is not of its image, or comes from a rater that another ballot has too.
     """
-    found: dict[str, Ballot] = {}
+    found: dict[Path, Ballot] = {}
     for path in sorted(folder.glob("*.json")):
         try:
             ballot = Ballot.model_validate_json(path.read_bytes())
@@ -130,10 +130,10 @@ def read_ballots(folder: Path, key: Key) -> list[Ballot]:
                 clip = key.clips.get(name)
                 if question not in QUESTIONS or clip is None or str(clip.row) != row:
                     raise RecordError(f"{path}: {name!r} is no answer to {question!r} of image {row}")
-        if ballot.rater in found:
+        if any(ballot.rater == other.rater for other in found.values()):
             raise RecordError(f"{path}: {ballot.rater!r} has another ballot in {folder}")
-        found[ballot.rater] = ballot
-    return list(found.values())
+        found[path] = ballot
+    return found
 
 
 def votes(ballots: Sequence[Ballot], key: Key) -> pd.DataFrame:

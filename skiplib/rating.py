@@ -20,7 +20,8 @@ LETTERS = "ABCDEFGHIJ"
 
 
 class Rating:
-    """The test for one `rater`, whose ballot is `<folder>/<rater>.json`; a reload goes on where it was.
+    """The test for one `rater`; a reload goes on where it was. The ballot is `<folder>/<rater>.json`, or the
+    file there that the rater began elsewhere (the page gives one out).
 
     Images, and the recordings of each, stand in an order of the rater's own. Raises `ConfigError` if the
     rater's name is no file's name, `RecordError` if the folder holds ballots that are not of this test.
@@ -32,8 +33,11 @@ class Rating:
         if not re.fullmatch(r"[\w-]+", rater):
             raise ConfigError(f"rater {rater!r}: give initials or a nickname of letters, digits and -")
         self.key, self.rater, self.path = key, rater, folder / f"{rater}.json"
-        earlier = [ballot for ballot in read_ballots(folder, key) if ballot.rater == rater]
-        self.answers = {row: dict(given) for row, given in earlier[0].answers.items()} if earlier else {}
+        self.answers: dict[str, dict[str, str]] = {}
+        for path, ballot in read_ballots(folder, key).items():
+            if ballot.rater == rater:
+                self.path = path
+                self.answers = {row: dict(given) for row, given in ballot.answers.items()}
         order = random.Random(f"{key.test}-{rater}")
         names = {(clip.system, clip.row): name for name, clip in key.clips.items()}
         self.items = []

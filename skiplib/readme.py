@@ -22,7 +22,7 @@ NOTHING = "No record is committed yet.\n"
 SYSTEMS = ("ours_aligned", "ours")
 STATED = ("ceiling_wer", "ceiling_bleu1", "i2s_zero_shot_accuracy", "i2s_shared_accuracy")
 STATED += ("i2s_content_accuracy_speakable", "i2s_fact_f1_speakable", "memory_entropy")
-STATED += ("train_seconds_elsewhere",)
+STATED += ("t2i_attribute_accuracy_chance", "train_seconds_elsewhere")
 PHOTOGRAPHS = {"i2t_bleu4": "I2T BLEU-4", "i2t_cider": "I2T CIDEr", "i2s_bleu1": "I2S BLEU-1"}
 PHOTOGRAPHS |= {"i2s_bleu4": "I2S BLEU-4", "i2s_unique_words": "words heard", "s2t_wer": "S2T WER"}
 PHOTOGRAPHS |= {"t2s_wer": "T2S WER", "judge_wer_vocoded": "WER of the true voice"}
@@ -40,11 +40,12 @@ def bars(runs: Sequence[Record]) -> str:
     needed = [r for r in runs if r.system in shown or r.system == "aligned_no_Ladv"]
     summary = records.summary(needed, metrics)
     boards = {name: scoreboard(summary, name) for name in shown}
-    heads = [f"`{name}`, seeds: {int(summary[summary['system'] == name]['seeds'].max())}" for name in shown]
+    most = {name: int(board["seeds"].max()) for name, board in boards.items()}
+    heads = [f"`{name}`, seeds: {most[name]}" for name in shown]
     metrics = [name for name in metrics if all(name in board.index for board in boards.values())]
     rows = [["metric", *heads, "bar", "met by `ours_aligned`"]]
     for metric in metrics:
-        cells = [_cell(board.loc[metric]) for board in boards.values()]
+        cells = [_cell(board.loc[metric]) + _fewer(board.loc[metric], most[n]) for n, board in boards.items()]
         of = boards.get("ours_aligned", next(iter(boards.values()))).loc[metric]
         rows.append([f"`{metric}`", *cells, str(of["bar"]) or "-", str(of["verdict"])])
     return _markdown(rows)
@@ -110,6 +111,13 @@ def _cell(row: pd.Series, digits: int = 4) -> str:
     if row.get("seeds") == 1 and low == high:  # one number of one run
         return mean
     return f"{mean} [{low}, {high}]"
+
+
+def _fewer(row: pd.Series, most: int) -> str:
+    """Of how many seeds a cell is, where the head says another number."""
+    if pd.isna(row["mean"]) or row["seeds"] == most:
+        return ""
+    return f" (seeds: {int(row['seeds'])})"
 
 
 def main(path: Path = ROOT / "README.md") -> None:

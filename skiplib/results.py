@@ -81,10 +81,11 @@ def _measured(runs: Sequence[Record], system: str, metric: str) -> tuple[float, 
 def _order(
     runs: Sequence[Record], reported: Mapping[str, Mapping[str, float]], system: str, name: str, metric: str
 ) -> str:
-    """Does `system` stand to `ours` of its family as the paper's row does to its own?"""
+    """Does `system` stand to `ours` of its family as the paper's row does to its own? Where the paper's two
+    numbers are as good as the same there is nothing to hold."""
     mine, ours = reported[name].get(metric), reported["ours"].get(metric)
     family = "ours_aligned" if "aligned" in system else "ours"
-    if name == "ours" or mine is None or ours is None or mine == ours:
+    if name == "ours" or mine is None or ours is None or abs(mine - ours) < claims.margin(metric):
         return ""
     return claims.held(Comparison(metric, "ours", ">" if ours > mine else "<", name), family, runs)[0]
 

@@ -86,7 +86,7 @@ def run(
             trained={name: origin[name] for name in training.ORIGIN if name in origin},
         ),
         overlay,
-        {"checkpoint": digest(checkpoint)},
+        {"checkpoint": digest(checkpoint)} | result.artefacts,
         result.outputs,
     )
     return record, records.write_record(record, config.RUNS_DIR / "records")

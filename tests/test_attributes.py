@@ -12,7 +12,8 @@ from PIL import Image, ImageDraw
 from skiplib.attributes import AttributeReader
 from skiplib.config import World, experiment
 from skiplib.errors import CheckpointError, DataError
-from skiplib.painted import attribute_classes, attribute_names
+from skiplib.painted import SHIPPED, attribute_classes, attribute_names, attribute_reader
+from skiplib.prepare import Prepared, TextSpeechSet
 from skiplib.probes import centred_cosine, linear_probe, modality_probe, retrieval_r1
 
 COLOURS = ("red", "blue", "green")
@@ -71,6 +72,17 @@ def test_saved_and_loaded(reader: AttributeReader, tmp_path: Path) -> None:
     for name in ("reader.safetensors", "missing"):
         with pytest.raises(CheckpointError, match=name):
             AttributeReader.load(tmp_path / name)
+
+
+def test_the_reader_that_ships_serves_the_images_it_learned_from() -> None:
+    (path,) = SHIPPED.glob("*.safetensors")
+    silent = TextSpeechSet([], [], np.zeros((0, 80), np.float16), np.zeros(1, np.int64))
+    files = {"images_a_train.npy": f"{path.stem}00"}
+    same = Prepared(Path("nowhere"), {"files": files}, {}, {}, silent)  # without images: nothing is trained
+    world = experiment("ours", "demo").world
+    found = attribute_reader(same, world)
+    assert found.digest == AttributeReader.load(path).digest
+    assert found.classes == tuple(attribute_classes(world))
 
 
 def test_labels_that_do_not_fit_are_refused(reader: AttributeReader) -> None:

@@ -79,7 +79,7 @@ def test_the_listening_page_from_begin_to_ballot(context: Any, tmp_path: Path) -
         opened.get_by_role("link", name="Save my answers").click()
     (tmp_path / "ballots").mkdir()
     download.value.save_as(tmp_path / "ballots" / "ab.json")
-    (ballot,) = read_ballots(tmp_path / "ballots", key)
+    (ballot,) = read_ballots(tmp_path / "ballots", key).values()
     assert ballot.rater == "a b" and len(ballot.answers) == IMAGES
     assert all(answers.keys() == QUESTIONS.keys() for answers in ballot.answers.values())
     assert json.loads((tmp_path / "ballots" / "ab.json").read_text())["test"] == key.test

@@ -36,6 +36,8 @@ class Echo:
 class Brightness:
     """A reader of attributes that tells bright images from dark ones."""
 
+    digest = "bright"
+
     def accuracy(self, images, labels):
         return ItemScores(np.asarray(images).mean((1, 2, 3)) / 255, np.ones(len(labels)))
 
@@ -101,7 +103,9 @@ def test_scores_are_of_what_was_written_heard_and_painted(model, prepared, monke
 
     monkeypatch.setattr(model, "translate", translate)
     monkeypatch.setattr(evaluation, "attribute_reader", lambda *_: Brightness())
-    scores = evaluation.evaluate(model, prepared, Hears()).scores
+    result = evaluation.evaluate(model, prepared, Hears())
+    assert result.artefacts == {"reader": "bright"}
+    scores = result.scores
     for name, value in {"content_accuracy": 1, "fact_f1": 1, "wer": 0, "bleu1": 100, "bleu4": 100}.items():
         assert scores[f"i2t_{name}"].value == pytest.approx(value), name
     assert scores["s2t_wer"].value == 0

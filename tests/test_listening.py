@@ -62,7 +62,8 @@ def test_ballots_add_up_to_shares_as_in_the_paper(found, tmp_path):
     key = key_of(found, 0)
     for rater, choice in (("a", SYSTEMS[0]), ("b", SYSTEMS[0]), ("c", SYSTEMS[1])):
         save(tmp_path / f"{rater}.json", ballot(key, rater, choice))
-    table = listening.results(read_ballots(tmp_path, key), key).set_index(["question", "system"])
+    ballots = list(read_ballots(tmp_path, key).values())
+    table = listening.results(ballots, key).set_index(["question", "system"])
     ours = table.loc[("content", SYSTEMS[0])]
     assert ours["mean"] == pytest.approx(2 / 3) and ours["sd"] == 0 and ours["raters"] == 3
     assert ours["reported"] == "0.786 (sd 0.276)" and table.loc[("voice", SYSTEMS[2]), "mean"] == 0
@@ -136,7 +137,7 @@ def test_rating_in_jupyterlab_writes_every_answer_and_survives_a_reload(found, t
             choice.value = choice.options[0][1]
         rating.go(1)
     assert rating.place == 2 and "Image 3 of 3" in rating.shown.value
-    (half,) = read_ballots(tmp_path, key)
+    (half,) = read_ballots(tmp_path, key).values()
     assert len(half.answers) == 2 and all(given.keys() == QUESTIONS.keys() for given in half.answers.values())
     again = Rating(found, key, 16_000, "ab", tmp_path)
     assert again.place == 2 and again.answers == half.answers
@@ -148,7 +149,10 @@ def test_rating_in_jupyterlab_writes_every_answer_and_survives_a_reload(found, t
         choice.value = choice.options[2][1]
     again.go(1)
     assert "Thank you" in again.message.value
-    (whole,) = read_ballots(tmp_path, key)
+    (whole,) = read_ballots(tmp_path, key).values()
     assert len(whole.answers) == 3
+    (tmp_path / "ab.json").rename(tmp_path / "listening-x-ab.json")  # as the page names it
+    Rating(found, key, 16_000, "ab", tmp_path)._answer("voice", whole.answers["4"]["voice"])
+    assert [path.name for path in read_ballots(tmp_path, key)] == ["listening-x-ab.json"]
     with pytest.raises(ConfigError, match="initials or a nickname"):
         Rating(found, key, 16_000, "../x", tmp_path)

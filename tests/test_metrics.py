@@ -175,14 +175,22 @@ def test_seeds_that_agree_are_no_further_items() -> None:
     assert paired_bootstrap([shifted] * 3, [scores] * 3) == pytest.approx((1, 1, 1))
 
 
-@pytest.mark.parametrize("seeds", [3, 5, 20])
+@pytest.mark.parametrize("seeds", [2, 3, 5, 20])
 def test_few_seeds_say_as_little_of_others_as_student_s_t_has_it(seeds: int) -> None:
     values = 0.5 + 0.03 * np.random.default_rng(seeds).standard_normal(seeds)
     runs = [ItemScores(np.array([100 * value]), np.array([100.0])) for value in values]
     zero = [ItemScores(np.zeros(1), np.array([100.0]))] * seeds
     expected = np.diff(stats.t.interval(0.95, seeds - 1, values.mean(), stats.sem(values)))
-    assert np.diff(stratified_bootstrap(runs, n=4000)) == pytest.approx(expected, rel=0.2)
-    assert np.diff(paired_bootstrap(runs, zero, n=4000)[1:]) == pytest.approx(expected, rel=0.2)
+    assert np.diff(stratified_bootstrap(runs)) == pytest.approx(np.minimum(expected, 1), rel=0.03)
+    assert np.diff(paired_bootstrap(runs, zero)[1:]) == pytest.approx(expected, rel=0.03)
+
+
+def test_luck_with_items_is_not_taken_for_a_difference_between_seeds_again() -> None:
+    rng = np.random.default_rng(0)
+    runs = [ItemScores((rng.random(300) < 0.1).astype(float), np.ones(300)) for _ in range(5)]
+    values = [run.value for run in runs]
+    expected = np.diff(stats.t.interval(0.95, 4, np.mean(values), stats.sem(values)))
+    assert expected < np.diff(stratified_bootstrap(runs)) < 1.5 * expected
 
 
 def test_an_interval_ends_where_values_do() -> None:

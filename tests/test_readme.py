@@ -1,10 +1,13 @@
 import re
 
+import pandas as pd
 import pytest
 from test_claims import runs
 
 from skiplib import paper
+from skiplib.attributes import AttributeReader
 from skiplib.config import RECORDS_DIR, ROOT
+from skiplib.painted import SHIPPED
 from skiplib.readme import END, NOTHING, START, bars, systems, tables, updated
 from skiplib.records import read_records
 
@@ -39,3 +42,20 @@ def test_a_readme_without_marks_is_refused():
 def test_committed_records_come_from_clean_commits():
     for record in read_records(RECORDS_DIR):
         assert record.provenance.dirty is False and re.fullmatch("[0-9a-f]{40}", record.provenance.commit)
+
+
+def test_committed_records_of_a_system_differ_in_their_seed_alone():
+    said: dict[str, dict] = {}
+    for record in read_records(RECORDS_DIR):
+        system = f"{record.corpus} {record.scale} {record.system} {record.overlay}"
+        (parameters,) = pd.json_normalize(record.parameters).drop(columns="seed").to_dict("records")
+        for key, value in said.setdefault(system, parameters).items():
+            assert parameters.get(key, value) == value, f"{record.run_id}: {key}"
+
+
+def test_committed_records_were_measured_by_the_reader_that_ships():
+    (shipped,) = SHIPPED.glob("*.safetensors")
+    digest = AttributeReader.load(shipped).digest
+    for record in read_records(RECORDS_DIR):
+        if (record.corpus, record.scale) == ("skipworld", "demo") and "reader" in record.artefacts:
+            assert record.artefacts["reader"] == digest
