@@ -14,7 +14,7 @@ from pathlib import Path
 
 from skiplib.checkpoints import belongs
 from skiplib.config import VARIANTS, experiment
-from skiplib.errors import DataError
+from skiplib.errors import ConfigError, DataError
 from skiplib.execute import sources
 from skiplib.footers import footer
 from skiplib.overlays import format_overlay
@@ -25,6 +25,8 @@ from skiplib.sweeps import SWEEPS, named, overlays
 
 CORPUS = config.get("corpus", "skipworld")
 SCALE = config.get("scale", "demo")
+if not str(config.get("seeds", 1)).isdecimal() or int(config.get("seeds", 1)) < 1:
+    raise ConfigError(f"SEEDS={config['seeds']}: how many seeds, 1 or more")
 SEEDS = range(int(config.get("seeds", 1)))
 SYSTEM = "ours_aligned"  # what the study shows at work
 PAINTS = experiment(SYSTEM, SCALE, CORPUS).image.features == "none"  # cyclegan encodes what it paints
@@ -68,6 +70,7 @@ SWEPT = sorted(  # the record of each point and seed; some points are a system's
 DATA = f"-p corpus {CORPUS} -p scale {SCALE}"
 CORES = workflow.resource_settings.cores  # None on a cluster
 ALL = CORES or 2
+ONE = 1 if CORES else 2  # two runs of a core each take a fifth less time than one after the other on two
 PYTHON = sys.executable
 LIMIT = "OMP_NUM_THREADS={threads} "  # or torch takes all cores that it sees
 RUN = "{PYTHON:q} -m skiplib.execute {input[0]} {output[0]} {params.given}"
@@ -224,7 +227,7 @@ rule ablation:
         system="|".join(name for name in VARIANTS if name != SYSTEM),
     params:
         given=of_run,
-    threads: 1  # two runs of one core each take a fifth less time than one after the other on two
+    threads: ONE
     shell:
         LIMIT + RUN
 
@@ -238,7 +241,7 @@ rule point:
         f"runs/records/{CORPUS}-{SCALE}-{{system}}-s{{seed}}-{{digest}}.json",
     params:
         given=lambda wildcards: f"{of_run(wildcards)} -p overlay {format_overlay(OVERLAYS[wildcards.digest])}",
-    threads: 1
+    threads: ONE
     shell:
         LIMIT + RUN
 
@@ -294,6 +297,7 @@ rule report:
         entries = [(title, page, question(source)) for title, page, source in pages]
         index(entries, Path(output.index), f"The study: {CORPUS}, {SCALE}", foot)  # that of the tables
         studies = sorted(path for path in Path("reports").glob("*-*/index.html") if "-smoke" not in path.parts[1])
+        told = "Data, training, generation, memory, systems side by side, tables: corpus and scale are its name."
         index(
-            [(path.parts[1], path, "") for path in studies], Path("reports/index.html"), "All studies", {}
+            [(path.parts[1], path, told) for path in studies], Path("reports/index.html"), "All studies", foot
         )

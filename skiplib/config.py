@@ -12,7 +12,7 @@ import os
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from skiplib.errors import ConfigError
 from skiplib.options import (
@@ -29,6 +29,7 @@ from skiplib.options import (
     Memory,
     Optim,
     Sentences,
+    Size,
     SpeechDecoder,
     SpeechEncoder,
     TextDecoder,
@@ -52,9 +53,9 @@ class Experiment(Frozen):
     variant: str
     scale: str
     corpus: str = "skipworld"
-    seed: int = 0
-    code: int = 512  # size of e
-    latent: int = 256  # size of z and u
+    seed: int = Field(0, ge=0)
+    code: Size = 512  # size of e
+    latent: Size = 256  # size of z and u
     init: Literal["identity", "linear"] = "identity"
     code_norm: Literal["none", "batch"] = "none"  # of each encoder's e, one norm a modality
     world: World = World()

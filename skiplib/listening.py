@@ -111,6 +111,18 @@ def read_key(path: Path) -> Key:
         raise RecordError(f"{path} is not the key of a listening test: {error}") from error
 
 
+def tests(folder: Path, name: str = "") -> list[Path]:
+    """The folders of the tests under `folder`, or of the one of that name.
+
+    Raises `RecordError`, with the list of all, if there is none of that name.
+    """
+    found = sorted(path.parent for path in folder.glob("*/key.json"))
+    if name and name not in [path.name for path in found]:
+        known = ", ".join(path.name for path in found) or "none, run listening_test first"
+        raise RecordError(f"there is no listening test {name!r} in {folder}; there are: {known}")
+    return [path for path in found if name in ("", path.name)]
+
+
 def read_ballots(folder: Path, key: Key) -> dict[Path, Ballot]:
     """The ballots of a test in a folder, by file; of an unfinished one, the images that were answered.
 

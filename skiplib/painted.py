@@ -66,7 +66,7 @@ def attribute_reader(prepared: Prepared, world: World) -> AttributeReader:
 
     Raises `CheckpointError` if the one that ships is damaged.
     """
-    shipped = SHIPPED / f"{prepared.images_digest[:8]}.safetensors"
+    shipped = SHIPPED / f"{prepared.manifest['files']['images_a_train.npy'][:8]}.safetensors"
     if shipped.exists():
         return AttributeReader.load(shipped)
     path = prepared.beside(".reader.safetensors")

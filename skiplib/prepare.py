@@ -81,11 +81,6 @@ class Prepared:
         """The same without the audio, whose last bits are a machine's: what a run may be resumed with."""
         return _hash(_silent(self.manifest))
 
-    @property
-    def images_digest(self) -> str:
-        """SHA-256 of the training images of A, the same on every machine."""
-        return self.manifest["files"]["images_a_train.npy"]
-
     def beside(self, name: str) -> Path:
         """Where something that follows from these data alone is kept: beside their folder."""
         return self.folder.with_name(f"{self.folder.name}-{self.digest[:8]}{name}")

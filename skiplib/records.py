@@ -162,7 +162,7 @@ def latest(*folders: Path) -> list[Record]:
 def summary(records: Sequence[Record], metrics: Sequence[str]) -> pd.DataFrame:
     """One row a system, overlay, corpus, scale and metric: mean over seeds, its 95% interval, seeds, items.
 
-    The interval resamples seeds and items, or seeds alone where a record kept no items.
+    The interval resamples items, where records kept them, and adds what seeds differ by.
     """
     groups: dict[tuple[str, ...], list[Record]] = {}
     for record in records:

@@ -47,15 +47,18 @@ def results(runs: Sequence[Record], scale: str = "demo", corpus: str = "skipworl
     return pd.DataFrame(rows, columns=COLUMNS).astype({"reported": float, "seeds": int})
 
 
-def shown(frame: pd.DataFrame, table: str) -> pd.DataFrame:
-    """One table to read: a row a metric and system, rates in percent, BLEU 0-100.
+def shown(frame: pd.DataFrame, runs: Sequence[Record], table: str) -> pd.DataFrame:
+    """One table to read: a row a metric and system, rates in percent, BLEU 0-100, with the mean paired
+    difference to `ours` of the same family over the seeds that both have.
 
     Where a system has no record a row is left out if the paper reports nothing there, and says so if it does.
     """
-    rows = frame[(frame["table"] == table) & (frame["reported"].notna() | (frame["seeds"] > 0))]
     cells = {}
-    for row in rows.itertuples():
+    for row in _rows(frame, table).itertuples():
         percent = 1 if "bleu" in row.metric else 100
+        sides = ([r for r in runs if r.system == name] for name in (row.row, _ours(row.row)))
+        found = None if row.row in FAMILIES else claims.compare(*sides, row.metric)
+        apart, low, high, _ = found or (0.0, 0.0, 0.0, 0)
         metric = row.metric if percent == 1 else f"{row.metric} (%)"
         cells[metric, row.row] = {
             "in the paper": paper.TITLES.get(row.row, "-"),
@@ -63,11 +66,27 @@ def shown(frame: pd.DataFrame, table: str) -> pd.DataFrame:
             "measured": f"{percent * row.measured:.1f}" if row.seeds else "missing",
             "95% interval": f"{percent * row.ci_low:.1f} to {percent * row.ci_high:.1f}" if row.seeds else "",
             "seeds": row.seeds,
+            "against ours": f"{percent * apart:+.1f}" if found else "",
+            "its 95% interval": f"{percent * low:+.1f} to {percent * high:+.1f}" if found else "",
             "order": row.verdict,
         }
     found = pd.DataFrame.from_dict(cells, orient="index")
     found.index = pd.MultiIndex.from_tuples(found.index, names=["metric", "system"])
     return found
+
+
+def commands(frame: pd.DataFrame, table: str) -> pd.DataFrame:
+    """The command behind each row of a table, one a seed, to type in the top folder of the project."""
+    return _rows(frame, table).drop_duplicates("row").set_index("row")[["command"]].rename_axis("system")
+
+
+def _rows(frame: pd.DataFrame, table: str) -> pd.DataFrame:
+    return frame[(frame["table"] == table) & (frame["reported"].notna() | (frame["seeds"] > 0))]
+
+
+def _ours(system: str) -> str:
+    """The full system of the family that `system` belongs to."""
+    return "ours_aligned" if "aligned" in system else "ours"
 
 
 def _measured(runs: Sequence[Record], system: str, metric: str) -> tuple[float, float, float, int]:
@@ -84,7 +103,7 @@ def _order(
     """Does `system` stand to `ours` of its family as the paper's row does to its own? Where the paper's two
     numbers are as good as the same there is nothing to hold."""
     mine, ours = reported[name].get(metric), reported["ours"].get(metric)
-    family = "ours_aligned" if "aligned" in system else "ours"
+    family = _ours(system)
     if name == "ours" or mine is None or ours is None or abs(mine - ours) < claims.margin(metric):
         return ""
     return claims.held(Comparison(metric, "ours", ">" if ours > mine else "<", name), family, runs)[0]

@@ -39,6 +39,8 @@ def locate(name: str) -> Path:
         return known[name]
     if path.suffix == ".safetensors" and path.is_file():
         return path
+    if path.is_file():
+        raise CheckpointError(f"{path} is no .safetensors file: no other is opened, a pickle least of all")
     raise CheckpointError(f"there is no checkpoint {name!r}; there are: {', '.join(known) or 'none'}")
 
 

@@ -60,8 +60,11 @@ def _batch(model: System, wavs: Sequence[tuple[Path, Path]]) -> Iterator[tuple[P
     audio = model.experiment.audio
     for (path, wav), mel, text in zip(found, mels, texts, strict=True):
         (wave,) = to_waves([mel], audio)
-        with whole(wav) as partial:
-            soundfile.write(partial, wave.numpy(), audio.rate, format="WAV")
+        try:
+            with whole(wav) as partial:
+                soundfile.write(partial, wave.numpy(), audio.rate, format="WAV")
+        except OSError as error:
+            raise DataError(f"{wav} cannot be written: {error}") from error
         yield path, wav, text
 
 

@@ -23,6 +23,13 @@ def test_every_variant_at_every_scale_survives_json(variant, scale):
         ({"overlay": {"memory.slot": 16}}, "memory.slots"),
         ({"overlay": {"memory.slots": "many"}}, "memory.slots"),
         ({"overlay": {"alignment.kind": "magic"}}, "alignment.kind"),
+        ({"overlay": {"latent": 0}}, "latent"),
+        ({"overlay": {"audio.hop": 0}}, "audio.hop"),
+        ({"overlay": {"speech_decoder.prenet": (256, 0)}}, "speech_decoder.prenet.1"),
+        ({"overlay": {"text_encoder.dropout": 1.5}}, "text_encoder.dropout"),
+        ({"overlay": {"optim.rate": -1.0}}, "optim.rate"),
+        ({"overlay": {"alignment.weight": float("nan")}}, "alignment.weight"),
+        ({"seed": -1}, "seed"),
     ],
 )
 def test_a_wrong_name_or_value_is_told_with_what_exists(given_, named):

@@ -96,6 +96,7 @@ def test_a_split_is_drawn_by_name_where_none_is_given(own, tmp_path):
             "line 2: unknown split 'tests'; there are: train",
         ),
         ([("1.png", "a", "train")], "file_name,text,split", "lists no file for test: 1 rows"),
+        ([("1.png", "a bus", " two men")], "file_name,text", "line 2: more cells than columns; .* in quotes"),
     ],
 )
 def test_a_table_that_does_not_fit_is_named(own, tmp_path, rows, columns, message):
@@ -119,7 +120,7 @@ def test_a_recording_has_one_text(own, tmp_path):
     rows = [("1.wav", "a", "train"), ("1.wav", "b", "train"), ("2.wav", "b", "test")]
     listed(tmp_path / "speech" / "metadata.csv", rows)
     with pytest.raises(DataError, match=r"1.wav stands 2 times"):
-        list(Folder(tmp_path).text_speech("train"))
+        Folder(tmp_path).fingerprint()  # before anything is prepared
 
 
 def test_a_run_over_a_folder(own, tmp_path, monkeypatch, capsys):

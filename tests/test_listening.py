@@ -106,6 +106,15 @@ def test_one_rater_has_one_ballot_and_a_key_is_a_key(found, tmp_path):
         read_key(tmp_path / "x.json")
 
 
+def test_a_test_is_known_by_its_name(found, tmp_path):
+    key = key_of(found, 0)
+    save(tmp_path / key.test / "key.json", key)
+    assert listening.tests(tmp_path) == listening.tests(tmp_path, key.test) == [tmp_path / key.test]
+    assert listening.tests(tmp_path / "nowhere") == []
+    with pytest.raises(RecordError, match=f"no listening test 'nope' .* there are: {key.test}"):
+        listening.tests(tmp_path, "nope")
+
+
 def test_the_proxy_shares_ties(found):
     found["piecewise"] = [described(item.row, 0.2, 1.0) for item in found["piecewise"]]
     assert listening.proxy(key_of(found, 0)).to_dict() == {

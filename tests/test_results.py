@@ -10,7 +10,7 @@ from skiplib import claims, paper
 from skiplib.config import RECORDS_DIR
 from skiplib.derived import chosen
 from skiplib.records import read_records
-from skiplib.results import COLUMNS, results, shown
+from skiplib.results import COLUMNS, commands, results, shown
 
 
 @pytest.mark.parametrize("name", ["results", "claims"])
@@ -35,7 +35,18 @@ def test_every_row_of_the_paper_is_there_and_ours_beside_it() -> None:
 
 
 def test_a_table_to_read_says_what_is_missing() -> None:
-    table = shown(results(runs("ours", 1.0), scale="smoke"), "4")
+    found = runs("ours", 1.0) + runs("no_T", 1.5)
+    frame = results(found, scale="smoke")
+    table = shown(frame, found, "4")
+    row = table.loc[("s2t_wer (%)", "no_T")]
+    assert float(row["against ours"]) == pytest.approx(
+        float(row["measured"]) - float(table.loc[("s2t_wer (%)", "ours"), "measured"]), abs=0.11
+    )
+    low, high = map(float, row["its 95% interval"].split(" to "))
+    assert (
+        low < float(row["against ours"]) < high and table.loc[("s2t_wer (%)", "ours"), "against ours"] == ""
+    )
+    assert commands(frame, "4").loc["no_T", "command"].count("make ablation VARIANT=no_T") == 3
     assert table.loc[("s2t_wer (%)", "ours"), "reported"] == "3.9"
     assert table.loc[("s2t_wer (%)", "no_M"), "measured"] == "missing"
     assert table.loc[("s2t_wer (%)", "no_M"), "in the paper"] == "Ours w/o M"

@@ -64,4 +64,10 @@ def test_what_cannot_be_done_writes_nothing(
         list(speak.speak(mute, images, tmp_path / "to"))
     assert speak.main([str(images[0]), "--checkpoint", "nobody", "--to", str(tmp_path / "to")]) == 2
     assert "there is no checkpoint 'nobody'" in capsys.readouterr().err
+    pickle = tmp_path / "weights.pt"
+    pickle.write_bytes(b"\x80\x04.")
+    assert speak.main([str(images[0]), "--checkpoint", str(pickle)]) == 2
+    assert "no other is opened, a pickle least of all" in capsys.readouterr().err
+    with pytest.raises(DataError, match=r"\.wav cannot be written"):
+        list(speak.speak(model, images[:1], pickle / "to"))
     assert not (tmp_path / "to").exists()

@@ -46,16 +46,20 @@ def surroundings(folder: Path) -> dict[str, str]:
     return os.environ | {"PYTHONPATH": str(folder), "SKIPLIB_DATA": str(folder / "data")}
 
 
-def planned(folder: Path, target: str, **config: object) -> dict[str, int]:
-    """How often each rule would run."""
-    given = [f"{name}={value}" for name, value in config.items()]
-    done = subprocess.run(
+def dry(folder: Path, target: str, *given: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
         [*SNAKEMAKE, "--dry-run", target, "--config", *given],
         cwd=folder,
         env=surroundings(folder),
         capture_output=True,
         text=True,
     )
+
+
+def planned(folder: Path, target: str, **config: object) -> dict[str, int]:
+    """How often each rule would run."""
+    given = [f"{name}={value}" for name, value in config.items()]
+    done = dry(folder, target, *given)
     assert done.returncode == 0, done.stderr
     table = (done.stdout + done.stderr).split("Job stats:")[1].split("total")[0]
     return {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", table, flags=re.M)}
@@ -85,6 +89,12 @@ def test_systems_that_are_trained_already_are_compared_and_not_trained_again(cop
 def test_more_seeds_are_every_system_with_each(copy: Path) -> None:
     plan = planned(copy, "rows", seeds=2)
     assert plan["evaluate"] == 2 and plan["ablation"] == 2 * 14 and plan["prepare"] == 1
+
+
+@pytest.mark.parametrize("seeds", ["0", "many"])
+def test_no_number_of_seeds_is_refused(copy: Path, seeds: str) -> None:
+    done = dry(copy, "study", f"seeds={seeds}")
+    assert done.returncode != 0 and f"SEEDS={seeds}: how many seeds, 1 or more" in done.stdout + done.stderr
 
 
 def test_a_system_that_cannot_be_is_no_row(copy: Path) -> None:

@@ -53,8 +53,6 @@ class Folder:
     def text_speech(self, split: str) -> Iterator[TextSpeechItem]:
         """The recordings of `split` with their texts."""
         for name, texts in self._rows["speech"][checked(split)].items():
-            if len(texts) > 1:
-                raise DataError(f"{name} stands {len(texts)} times in {self.folder / 'speech' / METADATA}")
             path = self.folder / "speech" / name
             yield TextSpeechItem(name, texts[0], partial(recording, path), path)
 
@@ -70,8 +68,12 @@ class Folder:
 
     @cached_property
     def _rows(self) -> dict[str, dict[str, dict[str, list[str]]]]:
-        """Texts by file, split and folder."""
-        return {part: _read(self.folder / part / METADATA) for part in ("images", "speech")}
+        """Texts by file, split and folder. Raises `DataError` as `_read` does, and on a recording twice."""
+        found = {part: _read(self.folder / part / METADATA) for part in ("images", "speech")}
+        for name, texts in (item for files in found["speech"].values() for item in files.items()):
+            if len(texts) > 1:
+                raise DataError(f"{name} stands {len(texts)} times in {self.folder / 'speech' / METADATA}")
+        return found
 
 
 def _read(path: Path) -> dict[str, dict[str, list[str]]]:
@@ -88,6 +90,8 @@ def _read(path: Path) -> dict[str, dict[str, list[str]]]:
         name, text = row.get("file_name"), row.get("text")
         if not name or text is None:
             raise DataError(f"{path}, line {line}: columns file_name and text are needed, not {list(row)}")
+        if None in row:
+            raise DataError(f"{path}, line {line}: more cells than columns; put texts with commas in quotes")
         split = row.get("split") or ("test" if _drawn(name) else "train")
         if split not in SPLIT_OF:
             raise DataError(f"{path}, line {line}: unknown split {split!r}; there are: {', '.join(SPLIT_OF)}")
