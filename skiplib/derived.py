@@ -55,7 +55,7 @@ def derived(record: Record) -> Record:
     pairs = [(x, y) for x, y in zip(written or (), heard or (), strict=False) if normalise(x)]
     if pairs:
         scores["i2s_i2t_wer"] = metrics.wer(*map(list, zip(*pairs, strict=True)))
-    scenes = _test_items(_world(record), len(heard)) if heard and record.corpus == "skipworld" else []
+    scenes = _test_items(world_of(record), len(heard)) if heard and record.corpus == "skipworld" else []
     if heard and scenes:
         scores |= _shuffled(scenes, heard, written)
     found, items = dict(record.metrics), dict(record.items)
@@ -109,5 +109,6 @@ def _test_items(world: World, n: int) -> list[ImageTextItem]:
     return list(islice(SkipWorld(world).image_text("test"), n))
 
 
-def _world(record: Record) -> World:
+def world_of(record: Record) -> World:
+    """The world that a record's run lived in."""
     return World.model_validate(record.parameters["world"], strict=False)  # JSON has no tuples

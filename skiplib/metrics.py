@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Hashable, Iterable, Sequence
 from importlib.util import find_spec
-from itertools import pairwise
 
 import jiwer
 import numpy as np
@@ -20,9 +19,7 @@ from nltk.translate.bleu_score import closest_ref_length, modified_precision
 from skiplib.errors import ConfigError, DataError
 from skiplib.grammar import Facts
 from skiplib.judge import normalise
-from skiplib.scores import BleuScores, ItemScores, bootstrap
-
-FREQUENCIES = (0, 1, 30, 100, 300, 1_000, 3_000)  # where ranges of a word's count begin
+from skiplib.scores import BleuScores, ItemScores
 
 
 def bleu(references: Sequence[Sequence[str]], hypotheses: Sequence[str], n: int = 4) -> BleuScores:
@@ -108,36 +105,23 @@ def nearest_wer(references: Sequence[Sequence[str]], hypotheses: Sequence[str]) 
     return _scores(best)
 
 
-def missed_by_frequency(
-    references: Sequence[str], hypotheses: Sequence[str], training: Iterable[str]
-) -> pd.DataFrame:
-    """The share of the references' words that were substituted or left out, by how often a word occurs in the
-    `training` texts: a row for each range of `FREQUENCIES` that has any, with its different words, its
-    tokens, and their share missed with its 95% interval over the references.
+def missed_words(references: Sequence[str], hypotheses: Sequence[str]) -> pd.DataFrame:
+    """Each word of the references, a row each: which item it is of, and whether it was substituted or left
+    out. References without words are passed over.
 
     Raises `DataError` as `wer` does, and if no reference has words.
     """
     _check(references, hypotheses)
-    counts = Counter(word for text in training for word in _words(text))
-    texts = [(said, h) for text, h in zip(references, hypotheses, strict=True) if (said := normalise(text))]
+    texts = [(i, normalise(text)) for i, text in enumerate(references)]
+    texts = [(i, text) for i, text in texts if text]
     if not texts:
         raise DataError("no reference has words")
-    aligned = jiwer.process_words([said for said, _ in texts], [normalise(h) for _, h in texts])
+    aligned = jiwer.process_words([text for _, text in texts], [normalise(hypotheses[i]) for i, _ in texts])
     rows = []
-    for item, (words, chunks) in enumerate(zip(aligned.references, aligned.alignments, strict=True)):
+    for (item, _), words, chunks in zip(texts, aligned.references, aligned.alignments, strict=True):
         kept = {i for c in chunks if c.type == "equal" for i in range(c.ref_start_idx, c.ref_end_idx)}
-        rows += [(item, word, counts[word], i not in kept) for i, word in enumerate(words)]
-    frame = pd.DataFrame(rows, columns=["item", "word", "count", "missed"])
-    labels = [f"{low:,} to {high - 1:,}" for low, high in pairwise(FREQUENCIES)]
-    labels.append(f"{FREQUENCIES[-1]:,} or more")
-    place = np.searchsorted(FREQUENCIES, frame["count"], side="right") - 1
-    found = []
-    for i, group in frame.groupby(place):
-        of_item = group.groupby("item")["missed"].agg(["sum", "size"])
-        scores = ItemScores(of_item["sum"].to_numpy(float), of_item["size"].to_numpy(float))
-        found.append((labels[i], group["word"].nunique(), len(group), scores.value, *bootstrap(scores)))
-    columns = ["times in training", "words", "tokens", "missed", "low", "high"]
-    return pd.DataFrame(found, columns=columns).set_index("times in training")
+        rows += [(item, word, i not in kept) for i, word in enumerate(words)]
+    return pd.DataFrame(rows, columns=["item", "word", "missed"])
 
 
 def different_words(texts: Iterable[str]) -> set[str]:

@@ -206,8 +206,8 @@ def test_a_reference_without_words_is_no_reference() -> None:
     found = metrics.nearest_wer([["Hmm.", "a red ring"], ["Mm-hmm."], ["a star"]], ["a blue ring", "a", "a"])
     assert (found.numerator.tolist(), found.denominator.tolist()) == ([1, 0, 1], [3, 0, 2])
     assert np.isnan(metrics.wer(["Hmm."], ["a"]).value)
-    rows = metrics.missed_by_frequency(["Hmm.", "a star"], ["a", "a"], ["a star"])
-    assert rows["tokens"].tolist() == [2]
+    rows = metrics.missed_words(["Hmm.", "a star"], ["a", "a"])
+    assert rows.to_dict("list") == {"item": [1, 1], "word": ["a", "star"], "missed": [False, True]}
 
 
 def test_bleu_can_be_resampled() -> None:
@@ -221,7 +221,7 @@ def test_bleu_can_be_resampled() -> None:
     [
         lambda: metrics.wer(["a"], []),
         lambda: metrics.wer([], []),
-        lambda: metrics.missed_by_frequency(["..."], ["a"], []),
+        lambda: metrics.missed_words(["..."], ["a"]),
         lambda: metrics.bleu([[]], ["a"], 4),
         lambda: metrics.bleu([["a"]], ["a"], 5),
         lambda: metrics.derangement(1, 0),
@@ -244,16 +244,3 @@ def test_cider_is_highest_for_a_reference_and_zero_for_other_words():
     assert scores.numerator[0] > 4 and scores.numerator[1] < 0.2 and scores.numerator[2] > 4
     with pytest.raises(DataError):
         metrics.cider(references, [])
-
-
-def test_words_are_missed_by_how_often_training_has_them() -> None:
-    training = ["the cat runs"] * 40 + ["a dog sits"]
-    found = metrics.missed_by_frequency(
-        ["the cat sits", "a zebra runs"], ["the cat sees", "zebra runs fast"], training
-    )
-    assert found["missed"].to_dict() == {"0 to 0": 0.0, "1 to 29": 1.0, "30 to 99": 0.0}
-    assert found["tokens"].tolist() == [1, 2, 3] and found["words"].tolist() == [1, 2, 3]
-    assert (found["low"] <= found["missed"]).all() and (found["missed"] <= found["high"]).all()
-    half = metrics.missed_by_frequency(["the", "cat"] * 8, ["the", "hat"] * 8, training)
-    ((low, high),) = half[["low", "high"]].to_numpy()
-    assert 0 < low < 0.5 < high < 1  # over 16 references, of which half are missed
