@@ -51,7 +51,7 @@ sweep: $(READY)  ## one switch over several values, or all sweeps: SWEEP=slots S
 unlock: $(READY)  ## after a power cut or a kill -9, if `make study` finds its folder locked
 	$(BIN)/snakemake --cores 1 --unlock
 
-fetch: $(READY)  ## download the files of a corpus that may be downloaded: CORPUS=digits
+fetch: $(READY)  ## download the files of a corpus that may be downloaded: CORPUS=digits, ljspeech ...
 	$(BIN)/python -m skiplib.fetch $(CORPUS)
 
 ablation: $(READY)  ## one row of a table: VARIANT=no_T SCALE=demo CORPUS=skipworld SEED=0

@@ -1,6 +1,7 @@
-"""Downloads of corpora whose files may be fetched: `python -m skiplib.fetch digits`, or `make fetch`.
+"""Downloads of corpora whose files may be fetched: `python -m skiplib.fetch ljspeech`, or `make fetch`.
 
-A file appears whole and with the right checksum, or not at all; what is there already is not fetched again.
+A file appears whole and with the right checksum, or not at all; what is there already is not fetched again,
+and a large download that was interrupted goes on where it broke off.
 """
 
 from __future__ import annotations
@@ -8,15 +9,22 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import shutil
 import sys
 import tarfile
 import tempfile
+import zipfile
 import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import pooch
 import soundfile
 from torchvision.datasets import MNIST
+from tqdm import tqdm
 
 from skiplib.config import SOURCES_DIR
 from skiplib.errors import ConfigError, DataError, SkiplibError
@@ -26,24 +34,127 @@ MNIST_FILES = dict(MNIST.resources)  # name -> md5
 FSDD = "https://github.com/Jakobovski/free-spoken-digit-dataset/archive/refs/heads/master.tar.gz"
 # Of names and samples, as `recordings_digest` has it: GitHub packs archives anew and promises no bytes.
 FSDD_SHA256 = "c508ca40e62214f8ea81451ff705df6e9a68265da606e26d5455a6a8d1e5bf81"
+PIECE = 1 << 20  # bytes read at once
+
+
+@dataclass(frozen=True)
+class Archive:
+    """A packed file, its checksum (as `pooch` writes it), and what is wanted of it: paths inside, to names in
+    the folder of the corpus."""
+
+    url: str
+    checksum: str
+    wanted: Mapping[str, str]
+
+
+# The checksums of LJ Speech and LibriSpeech are those of torchaudio's datasets.
+ARCHIVES = {
+    "ljspeech": (
+        Archive(
+            "https://data.keithito.com/data/speech/LJSpeech-1.1.tar.bz2",
+            "sha256:be1a30453f28eb8dd26af4101ae40cbf2c50413b1bb21936cbcdc6fae3de8aa5",
+            {"LJSpeech-1.1/wavs": "wavs", "LJSpeech-1.1/metadata.csv": "metadata.csv"},
+        ),
+    ),
+    "librispeech": (
+        Archive(
+            "https://www.openslr.org/resources/12/train-clean-100.tar.gz",
+            "sha256:d4ddd1d5a6ab303066f14971d768ee43278a5f2a0aa43dc716b0e64ecbbbf6e2",
+            {"LibriSpeech/train-clean-100": "train-clean-100"},
+        ),
+        Archive(
+            "https://www.openslr.org/resources/12/test-clean.tar.gz",
+            "sha256:39fde525e59672dc6d1551919b1478f724438a95aa55f874b576be21967e6c23",
+            {"LibriSpeech/test-clean": "test-clean"},
+        ),
+    ),
+    "cococaptions": (
+        Archive(
+            "http://images.cocodataset.org/annotations/annotations_trainval2017.zip",
+            "md5:f4bbac642086de4f52a3fdda2de5fa2c",
+            {"annotations/captions_val2017.json": "captions_val2017.json"},
+        ),
+    ),
+}
+CORPORA = ("digits", *ARCHIVES)
 
 
 def fetch(corpus: str, folder: Path = SOURCES_DIR) -> Path:
     """The files of a corpus under `folder`, downloaded where they are missing.
 
     Raises `ConfigError` if the corpus is not one to download, `DataError` if no address gives a file with
-    the right content.
+    the right content, or a download breaks off.
     """
-    if corpus != "digits":
-        raise ConfigError(f"{corpus!r} has no download; there are: digits")
+    if corpus not in CORPORA:
+        raise ConfigError(f"{corpus!r} has no download; there are: {', '.join(CORPORA)}")
     pooch.get_logger().setLevel(logging.WARNING)  # its hints are for those who write code with it
     place = folder / corpus
     place.mkdir(parents=True, exist_ok=True)
-    for name, md5 in MNIST_FILES.items():
-        _file(place, name, md5)
-    if not (place / "recordings").exists():
-        _recordings(place)
+    for archive in ARCHIVES.get(corpus, ()):
+        if not all((place / name).exists() for name in archive.wanted.values()):
+            _unpacked(archive, place)
+    if corpus == "digits":
+        for name, md5 in MNIST_FILES.items():
+            _file(place, name, md5)
+        if not (place / "recordings").exists():
+            _recordings(place)
     return place
+
+
+def _unpacked(archive: Archive, place: Path) -> None:
+    """What is wanted of an archive, at its place; the archive itself goes."""
+    packed = _downloaded(archive, place)
+    with tempfile.TemporaryDirectory(dir=place, prefix=".unpacking-") as temporary:
+        try:
+            if archive.url.endswith(".zip"):
+                with zipfile.ZipFile(packed) as opened:
+                    for inside in archive.wanted:
+                        opened.extract(inside, temporary)
+            else:
+                size = packed.stat().st_size
+                with (
+                    packed.open("rb") as raw,
+                    tqdm.wrapattr(raw, "read", total=size, desc="unpacking", mininterval=1) as file,
+                    tarfile.open(fileobj=file, mode="r|*") as opened,
+                ):
+                    opened.extractall(temporary, filter="data")
+            for inside, name in archive.wanted.items():
+                shutil.rmtree(place / name, ignore_errors=True)
+                os.replace(Path(temporary, inside), place / name)
+        except (OSError, EOFError, KeyError, zlib.error, tarfile.TarError, zipfile.BadZipFile) as error:
+            raise DataError(f"{archive.url} cannot be unpacked into {place}: {error}") from error
+    packed.unlink()
+
+
+def _downloaded(archive: Archive, place: Path) -> Path:
+    """An archive, whole and checked, in a hidden file, which a download that broke off is added to."""
+    path = place / f".{archive.url.rpartition('/')[2]}.part"
+    done = path.stat().st_size if path.exists() else 0
+    request = Request(archive.url, headers={"Range": f"bytes={done}-"} if done else {})
+    try:
+        with urlopen(request, timeout=60) as answer:
+            if done and answer.status != 206:  # it does not go on, and sends all again
+                done = 0
+            length = answer.headers.get("Content-Length")
+            total = done + int(length) if length else None
+            bar = tqdm(desc=path.name, initial=done, total=total, unit="B", unit_scale=True, mininterval=1)
+            with path.open("ab" if done else "wb") as file, bar:
+                while piece := answer.read(PIECE):
+                    file.write(piece)
+                    bar.update(len(piece))
+        if total is not None and path.stat().st_size != total:
+            raise OSError("it broke off")
+    except (OSError, ValueError) as error:
+        if not (isinstance(error, HTTPError) and error.code == 416):  # 416: nothing is left to send
+            raise DataError(
+                f"{archive.url} cannot be downloaded into {place} ({error}): run it again, it goes on where "
+                f"it stopped, or put there: {', '.join(archive.wanted.values())}"
+            ) from error
+    kind, _, wanted = archive.checksum.partition(":")
+    if (found := pooch.file_hash(path, alg=kind)) != wanted:
+        path.unlink()
+        raise DataError(f"{archive.url} has {kind} {found}, not {wanted}: what was downloaded is removed")
+    return path
 
 
 def _file(place: Path, name: str, md5: str) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import tarfile
 import threading
+import zipfile
 from functools import partial
 from http.server import HTTPServer, SimpleHTTPRequestHandler
 from pathlib import Path
@@ -18,8 +20,27 @@ from skiplib.fetch import fetch, recordings_digest
 
 
 class Quiet(SimpleHTTPRequestHandler):
+    """Files of a folder; those under `/cut/` break off half way, those under `/whole/` know no ranges."""
+
     def log_message(self, *_: object) -> None:
         pass
+
+    def do_GET(self) -> None:
+        how, _, name = self.path.strip("/").rpartition("/")
+        path = Path(self.directory, name)
+        if not path.is_file() or how == "nothing":
+            self.send_error(404)
+            return
+        data, begin = path.read_bytes(), 0
+        if (asked := self.headers["Range"]) and how != "whole":
+            begin = int(asked.removeprefix("bytes=").rstrip("-"))
+            if begin >= len(data):
+                self.send_error(416)
+                return
+        self.send_response(206 if begin else 200)
+        self.send_header("Content-Length", str(len(data) - begin))
+        self.end_headers()
+        self.wfile.write(data[begin : len(data) // 2 if how == "cut" else None])
 
 
 @pytest.fixture
@@ -74,6 +95,70 @@ def test_other_recordings_are_refused(server, tmp_path, monkeypatch, broken):
     assert not (tmp_path / "sources" / "digits" / "recordings").exists()
 
 
+@pytest.fixture
+def packed(server: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, str]:
+    """A made-up LJ Speech on the server, and the server's address."""
+    inside = tmp_path / "LJSpeech-1.1"
+    (inside / "wavs").mkdir(parents=True)
+    (inside / "metadata.csv").write_text("1|a|a\n")
+    (inside / "wavs" / "1.wav").write_bytes(os.urandom(100_000))
+    path = server / "LJSpeech-1.1.tar.bz2"
+    with tarfile.open(path, "w:bz2") as archive:
+        archive.add(inside, inside.name)
+    return path, module.FSDD.rpartition("/")[0]
+
+
+def served(monkeypatch: pytest.MonkeyPatch, path: Path, address: str, wanted: dict[str, str] | None = None):
+    """The archive at `path` is LJ Speech's, and `address` has it."""
+    checksum = f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
+    (real,) = module.ARCHIVES["ljspeech"]
+    archive = module.Archive(f"{address}/{path.name}", checksum, wanted or real.wanted)
+    monkeypatch.setitem(module.ARCHIVES, "ljspeech", (archive,))
+
+
+@pytest.mark.parametrize("again", ["", "/whole"])
+def test_a_download_that_broke_off_goes_on(packed, tmp_path, monkeypatch, again):
+    path, address = packed
+    served(monkeypatch, path, f"{address}/cut")
+    with pytest.raises(DataError, match=r"cannot be downloaded into .* goes on where it stopped"):
+        fetch("ljspeech", tmp_path / "sources")
+    place = tmp_path / "sources" / "ljspeech"
+    (part,) = place.iterdir()
+    assert 0 < part.stat().st_size < path.stat().st_size
+    served(monkeypatch, path, f"{address}{again}")
+    assert fetch("ljspeech", tmp_path / "sources") == place
+    assert sorted(found.name for found in place.iterdir()) == ["metadata.csv", "wavs"]
+    assert (place / "wavs" / "1.wav").stat().st_size == 100_000
+    path.unlink()
+    assert fetch("ljspeech", tmp_path / "sources") == place  # what is there is not asked for
+
+
+def test_a_whole_part_is_not_asked_for_again_and_a_wrong_one_goes(packed, tmp_path, monkeypatch):
+    path, address = packed
+    served(monkeypatch, path, address)
+    part = tmp_path / "sources" / "ljspeech" / f".{path.name}.part"
+    part.parent.mkdir(parents=True)
+    part.write_bytes(b"x" * path.stat().st_size)
+    with pytest.raises(DataError, match=r"has sha256 .* is removed"):
+        fetch("ljspeech", tmp_path / "sources")
+    assert not part.exists()
+    part.write_bytes(path.read_bytes())
+    assert (fetch("ljspeech", tmp_path / "sources") / "metadata.csv").read_text() == "1|a|a\n"
+
+
+def test_of_a_zip_one_file_is_kept_and_what_is_not_in_it_is_named(packed, server, tmp_path, monkeypatch):
+    path = server / "annotations.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("annotations/captions.json", "{}")
+        archive.writestr("annotations/other.json", "{}")
+    for inside in ("annotations/missing.json", "annotations/captions.json"):
+        served(monkeypatch, path, packed[1], {inside: "captions.json"})
+        if "missing" in inside:
+            with pytest.raises(DataError, match=r"cannot be unpacked into .*missing.json"):
+                fetch("ljspeech", tmp_path / "sources")
+    assert [found.name for found in fetch("ljspeech", tmp_path / "sources").iterdir()] == ["captions.json"]
+
+
 def test_what_cannot_be_fetched_says_so(tmp_path):
-    with pytest.raises(ConfigError, match="'skipworld' has no download; there are: digits"):
+    with pytest.raises(ConfigError, match="'skipworld' has no download; there are: digits, ljspeech"):
         fetch("skipworld", tmp_path)

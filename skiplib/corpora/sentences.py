@@ -1,6 +1,7 @@
 """Read or spoken sentences as B: LJ Speech, LibriSpeech, and COCO's captions by the packaged voice.
 
-Under `config.SOURCES_DIR`:
+Under `config.SOURCES_DIR`, where `make fetch CORPUS=ljspeech` (or `librispeech`, `cococaptions`) puts
+them by the checksums in `skiplib.fetch`:
 
 - `ljspeech/metadata.csv` and `ljspeech/wavs/`, as https://keithito.com/LJ-Speech-Dataset unpacks: 13,100
   clips of one female voice, 24 h, public domain. Without `wavs/` the packaged voice speaks the sentences.
