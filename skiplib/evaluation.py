@@ -1,30 +1,24 @@
 """Everything that a record says of a trained model, measured on the test sets of A and B.
 
-Descriptions are scored against the scene and against five captions; speech is heard by the judge. What
-does not depend on the model (the judge's own floor, the ceiling, the attribute reader) is measured once
-and kept beside the prepared data.
+Descriptions are scored against the scene and against five captions; speech is heard by the judge, whose own
+floor is measured once (`skiplib.floor`).
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
 from skiplib import metrics
 from skiplib.attributes import AttributeReader
-from skiplib.audio import prepare_wave, to_waves
+from skiplib.audio import to_waves
 from skiplib.bottleneck import MODALITIES, MemoryFusion
-from skiplib.config import Experiment
-from skiplib.corpora import open_corpus
 from skiplib.digits import against_digits, once_each
-from skiplib.files import whole
+from skiplib.floor import floor
 from skiplib.grammar import Facts
 from skiplib.judge import Judge
 from skiplib.known import Known, known
@@ -106,44 +100,6 @@ def evaluate(model: System, prepared: Prepared, judge: Judge) -> Evaluated:
     if isinstance(model, SkipNet):
         result.scores |= _bottleneck(model, prepared, given)
     return result
-
-
-def floor(prepared: Prepared, experiment: Experiment, judge: Judge) -> dict[str, Scores]:
-    """The judge's errors on the voice itself, before and after mel and Griffin-Lim, and the ceiling: a sixth
-    caption against the other five. It is what a right description gets whose wording is drawn as theirs are;
-    one that always takes the commonest wording gets more."""
-    a = prepared.a["test"]
-    count = min(experiment.evaluation.scenes, len(prepared.truth.sentences))
-    path = prepared.beside(f"-{count}.floor.json")
-    if not path.exists():
-        usable = set(prepared.truth.ids)  # the corpus may have items that could not be
-        items = islice((item for item in open_corpus(experiment).truth if item.id in usable), count)
-        bar = tqdm(items, total=count, desc="true speech", mininterval=1)
-        voice = [prepare_wave(*item.waveform(), experiment.audio).numpy() for item in bar]
-        vocoded = to_waves(
-            [torch.from_numpy(np.array(prepared.truth.mel(i))) for i in range(count)],
-            experiment.audio,
-            progress=True,
-        )
-        rate = experiment.audio.rate
-        heard = {
-            "truth": judge.transcribe(voice, rate, progress=True),
-            "vocoded": judge.transcribe([wave.numpy() for wave in vocoded], rate, progress=True),
-        }
-        with whole(path) as partial:
-            partial.write_text(json.dumps(heard))
-    heard = json.loads(path.read_text())
-    texts = prepared.truth.sentences[:count]
-    scores: dict[str, Scores] = {
-        "judge_wer_truth": metrics.wer(texts, heard["truth"]),
-        "judge_wer_vocoded": metrics.wer(texts, heard["vocoded"]),
-    }
-    if "sixth" in a.facts[0]:
-        sixth = [facts["sixth"] for facts in a.facts[:count]]
-        scores["ceiling_wer"] = metrics.nearest_wer(a.captions[:count], sixth)
-        for n in (1, 2, 3, 4):
-            scores[f"ceiling_bleu{n}"] = metrics.bleu(a.captions[:count], sixth, n)
-    return scores
 
 
 def _described(

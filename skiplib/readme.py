@@ -20,7 +20,8 @@ from skiplib.records import Record
 START, END = "<!-- {}: python -m skiplib.readme -->", "<!-- end of {} -->"
 NOTHING = "No record is committed yet.\n"
 SYSTEMS = ("ours_aligned", "ours")
-STATED = ("ceiling_wer", "ceiling_bleu1", "i2s_zero_shot_accuracy", "i2s_shared_accuracy")
+STATED = ("judge_wer_sentences", "ceiling_wer", "ceiling_bleu1")
+STATED += ("i2s_zero_shot_accuracy", "i2s_shared_accuracy")
 STATED += ("i2s_content_accuracy_speakable", "i2s_fact_f1_speakable", "memory_entropy")
 STATED += ("t2i_attribute_accuracy_chance", "train_seconds_elsewhere")
 PHOTOGRAPHS = {"i2t_bleu4": "I2T BLEU-4", "i2t_cider": "I2T CIDEr", "i2s_bleu1": "I2S BLEU-1"}

@@ -14,7 +14,8 @@ import soundfile
 from PIL import Image
 from test_widgets import Parrot
 
-from skiplib import config, corpora, evaluation, runs
+from skiplib import config, corpora, runs
+from skiplib import floor as floors
 from skiplib.config import experiment
 from skiplib.corpora import ImageTextCorpus, TextSpeechCorpus
 from skiplib.corpora.folder import Folder
@@ -169,8 +170,8 @@ def test_files_that_cannot_be_used_are_quarantined_and_keep_the_truth_in_step(ow
     lost = (prepared.folder / "quarantine.csv").read_text()
     opened, said = corpora.open_corpus(SMOKE), []
     truth = [replace(item, waveform=partial(told, said, item)) for item in opened.truth]
-    monkeypatch.setattr(evaluation, "open_corpus", lambda _: replace(opened, truth=truth))
-    evaluation.floor(prepared, SMOKE, Parrot())
+    monkeypatch.setattr(floors, "open_corpus", lambda _: replace(opened, truth=truth))
+    floors.floor(prepared, SMOKE, Parrot())
     assert said == prepared.truth.ids and len(said) == 8, "what was lost is not heard either"
     assert "no.png" in lost and "cut.jpg cannot be read" in lost and np.all(prepared.truth.lengths > 0)
     shown = examples(SMOKE, 8)
