@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +30,10 @@ TRAINING_CODE = (
 )
 
 
+@cache
 def code_digest() -> str:
-    """SHA-256 of the modules that determine what a training run learns."""
+    """SHA-256 of the modules that determine what a training run learns, as they are when it is first asked
+    for: what changes on the disk during hours of training is not what trains."""
     here = Path(__file__).parent
     sources = b"".join((here / f"{name}.py").read_bytes() for name in TRAINING_CODE)
     return hashlib.sha256(sources).hexdigest()

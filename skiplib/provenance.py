@@ -60,13 +60,14 @@ def provenance(
     command: str,
     train_seconds: float | None = None,
     trained: dict[str, str] | None = None,
+    code: tuple[str | None, bool | None] | None = None,
 ) -> Provenance:
     """What can be known about the run so far: code, packages, machine, and the peak memory of this process.
 
     `manifest` is the hash of the data, `command` the exact words that repeat the run, `trained` what the
-    checkpoint says of its origin.
+    checkpoint says of its origin, `code` what `commit` said when the run began (now, if it is not given).
     """
-    found = commit()
+    found = code or commit()
     unit = 2**20 if sys.platform == "darwin" else 2**10  # of ru_maxrss in a MiB
     return Provenance(
         commit=found[0],

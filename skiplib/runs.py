@@ -23,7 +23,7 @@ from skiplib.judge import Judge, WhisperJudge
 from skiplib.metrics import need_cider
 from skiplib.overlays import format_overlay, parse_overlay
 from skiplib.prepare import Prepared, prepare
-from skiplib.provenance import provenance
+from skiplib.provenance import commit, provenance
 from skiplib.records import Record, run_id
 from skiplib.systems import System
 from skiplib.team import team
@@ -60,7 +60,7 @@ def run(
     experiment: Experiment, overlay: Mapping[str, Any] | None = None, judge: Judge | None = None
 ) -> tuple[Record, Path]:
     """Train and evaluate one experiment and write its record under `runs/records/`."""
-    began = time.monotonic()
+    began, code = time.monotonic(), commit()  # a commit that is made meanwhile is not what runs
     if "+" in experiment.corpus:  # said before hours of training
         need_cider()
     model, prepared, seconds = trained(experiment, overlay)
@@ -84,6 +84,7 @@ def run(
             command=words,
             train_seconds=seconds,
             trained={name: origin[name] for name in training.ORIGIN if name in origin},
+            code=code,
         ),
         overlay,
         {"checkpoint": digest(checkpoint)} | result.artefacts,

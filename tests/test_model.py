@@ -46,6 +46,15 @@ def test_a_batch_is_its_items(attend, prepared):
             model.speech_decoder.stop.bias.fill_(100.0)
         first = model.decode(together, "speech"), model.decode(apart, "speech", batch=1)
         assert all(torch.allclose(a, b, atol=1e-3) for a, b in zip(*first, strict=True))
+        assert model.decode(together, "text") == model.decode(apart, "text", batch=1)
+        painted = model.decode(together, "image").int() - model.decode(apart, "image", batch=1).int()
+        assert painted.abs().max() <= 1
+        if attend == "single":  # many steps, each from the one before
+            with torch.no_grad():
+                model.speech_decoder.stop.bias.fill_(-100.0)
+                said, _ = model.speech_decoder.unrolled(together.u, steps=12)
+                alone = [model.speech_decoder.unrolled(u[None], steps=12)[0][0] for u in apart.u]
+            assert len(said[0]) == 60 and torch.allclose(said, torch.stack(alone), atol=1e-3)
 
 
 def test_the_norms_know_whole_codes_alone(batch):
