@@ -25,9 +25,10 @@ from skiplib.sweeps import SWEEPS, named, overlays
 
 CORPUS = config.get("corpus", "skipworld")
 SCALE = config.get("scale", "demo")
-if not str(config.get("seeds", 1)).isdecimal() or int(config.get("seeds", 1)) < 1:
-    raise ConfigError(f"SEEDS={config['seeds']}: how many seeds, 1 or more")
-SEEDS = range(int(config.get("seeds", 1)))
+COUNT = str(config.get("seeds", 1))
+if not COUNT.isdecimal() or int(COUNT) < 1:
+    raise ConfigError(f"SEEDS={COUNT}: how many seeds, 1 or more")
+SEEDS = range(int(COUNT))
 SYSTEM = "ours_aligned"  # what the study shows at work
 PAINTS = experiment(SYSTEM, SCALE, CORPUS).image.features == "none"  # cyclegan encodes what it paints
 SYSTEMS = [name for name in VARIANTS if PAINTS or name != "cyclegan"]

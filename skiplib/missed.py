@@ -69,12 +69,13 @@ def by_kind(runs: Sequence[Record]) -> pd.DataFrame:
     test = sentences(world, "test", world.test_sentences)
     training = Counter(map(kind, sentences(world, "train", world.train_sentences)))
     frame = pd.DataFrame({"training": pd.Series(training) / training.total()})
-    frame["test"] = pd.Series(list(map(kind, test))).value_counts(normalize=True)
+    kinds = np.array([kind(text) for text in test])
+    frame["test"] = pd.Series(kinds).value_counts(normalize=True)
     for task in TASKS:
         told = [run.outputs[task] for run in runs if task in run.outputs]
         missed = [missed_words(test[: len(texts)], texts) for texts in told]
         for name in frame.index[frame["test"] > 0] if missed else ():
-            parts = [_by_item(rows[[kind(test[i]) == name for i in rows["item"]]]) for rows in missed]
+            parts = [_by_item(rows[kinds[rows["item"]] == name]) for rows in missed]
             cells = [np.mean([part.value for part in parts]), *stratified_bootstrap(parts)]
             frame.loc[name, [task, f"{task} low", f"{task} high"]] = cells
     return frame.rename_axis("sentences that tell")
