@@ -157,7 +157,9 @@ class AttributeReader(nn.Module):
                 reader = cls(json.loads((file.metadata() or {})["classes"]))
                 reader.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
         except (OSError, SafetensorError, KeyError, ValueError, RuntimeError) as error:
-            raise CheckpointError(f"{path} is not an attribute reader ({error}): delete it") from error
+            raise CheckpointError(
+                f"{path} is not an attribute reader ({error}): put back the file that came with the project"
+            ) from error
         return reader.eval()
 
 
