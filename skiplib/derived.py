@@ -42,8 +42,7 @@ def derived(record: Record) -> Record:
       and sooner or later says each word of an image that has it.
     - `train_seconds_elsewhere` for `train_seconds` where the weights come from another machine, a GPU's most
       likely, than the one that measured: the bar is for two cores. It goes where the machine is the same and
-      the run had one core, or was interrupted and took longer to train than from its last start to its end:
-      what else those cores did then is not known.
+      the training had one core, or was interrupted (`Provenance.timed`).
     """
     scores: dict[str, Scores] = {}
     counted = record.scores("i2s_zero_shot_accuracy")
@@ -66,7 +65,7 @@ def derived(record: Record) -> Record:
         seconds = found.pop("train_seconds")
         if source.trained_on != source.machine:
             found["train_seconds_elsewhere"] = seconds
-        elif source.cores > 1 and seconds.value <= source.wall_seconds:
+        elif source.timed:
             found["train_seconds"] = seconds
     if heard:
         words = metrics.different_words(heard)

@@ -16,9 +16,11 @@ from skiplib.audio import to_waves
 from skiplib.files import whole
 from skiplib.modes import as_used
 from skiplib.prepare import Prepared
+from skiplib.provenance import Start, cores
 from skiplib.systems import System
 
 LOG, TABLE, SAMPLES, BOARD = "log.jsonl", "log.csv", "samples.jsonl", "tensorboard"
+STARTS = "starts.jsonl"  # a row for each time that the training was started
 SAMPLED = 2  # items of each set that samples are taken of
 
 
@@ -30,11 +32,12 @@ class Logbook:
 
     def __init__(self, folder: Path, start: int) -> None:
         self.folder = folder
-        for name in (LOG, SAMPLES):
+        for name in (LOG, SAMPLES, STARTS):
             path = folder / name
             lines = path.read_text().splitlines() if path.exists() else []
             with whole(path) as partial:
                 partial.write_text("".join(f"{line}\n" for line in lines if _step(line) < start))
+        self._append(STARTS, {"step": start, "cores": cores()})
         try:
             from torch.utils.tensorboard import SummaryWriter
 
@@ -104,6 +107,12 @@ def read_log(folder: Path) -> pd.DataFrame:
     elsewhere and its log is not here."""
     path = folder / LOG
     return pd.read_json(path, lines=True) if path.exists() else pd.DataFrame()
+
+
+def read_starts(folder: Path) -> tuple[Start, ...]:
+    """Where a run was started, and went on after an interruption; none where its log does not say so."""
+    path = folder / STARTS
+    return tuple(map(Start.model_validate_json, path.read_text().splitlines())) if path.exists() else ()
 
 
 def read_samples(folder: Path) -> pd.DataFrame:

@@ -25,11 +25,20 @@ PACKAGES = (
 KIND = {"cpu family": "family", "model": "model"}  # of a processor
 
 
+class Start(BaseModel):
+    """A training began, or went on, with step `step` on `cores` cores."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    step: int
+    cores: int
+
+
 class Provenance(BaseModel):
     """Where a record comes from; `peak_memory` is the process's, in MiB.
 
     `machine`, `cores` and `device` are those that measured; `trained` names those that the weights are from,
-    as the checkpoint says.
+    as the checkpoint says, and `starts` says how often the training was started, if its log does.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -44,6 +53,7 @@ class Provenance(BaseModel):
     wall_seconds: float
     train_seconds: float | None
     trained: dict[str, str] = {}
+    starts: tuple[Start, ...] = ()
     peak_memory: float
     command: str
 
@@ -51,6 +61,15 @@ class Provenance(BaseModel):
     def trained_on(self) -> str:
         """The machine that the weights are from."""
         return self.trained.get("machine", self.machine)
+
+    @property
+    def timed(self) -> bool:
+        """Whether `train_seconds` is the time of one training from its first step to its last, on several
+        cores: what else the cores did between an interruption and the next start is not known."""
+        if self.starts:
+            return [start.step for start in self.starts] == [0] and self.starts[0].cores > 1
+        # A record from before starts were kept: what the measuring run did not train itself may be a part.
+        return self.cores > 1 and (self.train_seconds or 0.0) <= self.wall_seconds
 
 
 def provenance(
@@ -61,11 +80,13 @@ def provenance(
     train_seconds: float | None = None,
     trained: dict[str, str] | None = None,
     code: tuple[str | None, bool | None] | None = None,
+    starts: tuple[Start, ...] = (),
 ) -> Provenance:
     """What can be known about the run so far: code, packages, machine, and the peak memory of this process.
 
     `manifest` is the hash of the data, `command` the exact words that repeat the run, `trained` what the
-    checkpoint says of its origin, `code` what `commit` said when the run began (now, if it is not given).
+    checkpoint says of its origin, `code` what `commit` said when the run began (now, if it is not given),
+    `starts` what `logbook.read_starts` finds.
     """
     found = code or commit()
     unit = 2**20 if sys.platform == "darwin" else 2**10  # of ru_maxrss in a MiB
@@ -75,14 +96,20 @@ def provenance(
         packages={"python": platform.python_version(), **_versions()},
         manifest=manifest,
         machine=processor(),
-        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        cores=cores(),
         device=device,
         wall_seconds=round(wall_seconds, 1),
         train_seconds=None if train_seconds is None else round(train_seconds, 1),
         trained=trained or {},
+        starts=starts,
         peak_memory=round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit, 1),
         command=command,
     )
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def commit() -> tuple[str | None, bool | None]:

@@ -20,6 +20,7 @@ from skiplib.errors import SkiplibError
 from skiplib.evaluation import evaluate
 from skiplib.files import digest
 from skiplib.judge import Judge, WhisperJudge
+from skiplib.logbook import read_starts
 from skiplib.metrics import need_cider
 from skiplib.overlays import format_overlay, parse_overlay
 from skiplib.prepare import Prepared, prepare
@@ -85,6 +86,7 @@ def run(
             train_seconds=seconds,
             trained={name: origin[name] for name in training.ORIGIN if name in origin},
             code=code,
+            starts=read_starts(folder_of(experiment, overlay)),
         ),
         overlay,
         {"checkpoint": digest(checkpoint)} | result.artefacts,

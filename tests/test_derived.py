@@ -13,7 +13,7 @@ from skiplib.corpora.skipworld import SkipWorld
 from skiplib.derived import derived
 from skiplib.grammar import parse, scene_facts
 from skiplib.metrics import content_accuracy
-from skiplib.provenance import provenance
+from skiplib.provenance import Start, provenance
 from skiplib.records import Record, make_record, summary
 from skiplib.scenes import Scene
 from skiplib.scores import ItemScores
@@ -83,13 +83,17 @@ def test_what_is_heard_of_all_images_alike_is_the_system_s_own_chance() -> None:
         ({}, ["train_seconds"]),
         ({"trained": {"machine": "H100"}}, ["train_seconds_elsewhere"]),
         ({"cores": 1}, []),
-        ({"wall_seconds": 8.0}, []),  # interrupted: what came before the last start is not in it
+        ({"wall_seconds": 8.0}, []),  # a record that does not say how often the training was started
+        ({"wall_seconds": 8.0, "starts": (Start(step=0, cores=2),)}, ["train_seconds"]),  # in notebook 02
+        ({"starts": (Start(step=0, cores=1),)}, []),
+        ({"starts": (Start(step=0, cores=2), Start(step=5, cores=2))}, []),
+        ({"starts": (Start(step=5, cores=2),)}, []),  # what came before is not in the log
     ],
 )
 def test_the_bar_for_two_cores_is_held_against_a_whole_run_on_two_cores(
     changed: dict[str, Any], names: list[str]
 ) -> None:
     here = record(train_seconds=9.0)
-    source = here.provenance.model_copy(update={"wall_seconds": 10.0, **changed})
+    source = here.provenance.model_copy(update={"train_seconds": 9.0, "wall_seconds": 10.0, **changed})
     found = derived(here.model_copy(update={"provenance": source})).metrics
     assert list(found) == names and all(metric.value == 9 for metric in found.values())

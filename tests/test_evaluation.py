@@ -61,6 +61,7 @@ def test_a_run_leaves_a_record_with_every_promised_metric(smoke, places):
     record, path = run(smoke, judge=Echo())
     assert set(record.metrics) >= PROMISED
     assert Record.model_validate(json.loads(path.read_text())) == record
+    assert [start.step for start in record.provenance.starts] == [0]
     assert record.metrics["i2s_wer"].n == smoke.evaluation.scenes
     assert 0.5 < record.metrics["ceiling_bleu1"].value / 100 <= 1
     assert set(record.outputs) == {"i2t", "i2s", "s2t", "t2s"}

@@ -82,6 +82,9 @@ def test_an_interrupted_run_ends_as_if_it_had_not_been(variant, stage, good, pre
         assert torch.equal(a, b), name
     steps = [json.loads(line)["step"] for line in (tmp_path / "cut" / LOG).read_text().splitlines()]
     assert steps == sorted(set(steps))
+    began, went_on = (start.step for start in logbook.read_starts(tmp_path / "cut"))
+    assert began == 0 and plan[Stage.JOINT].start < went_on <= steps[-1]
+    assert [start.step for start in logbook.read_starts(tmp_path / "whole")] == [0]
 
 
 @pytest.mark.parametrize("variant", ["ours", "ours_aligned"])
