@@ -1,4 +1,5 @@
-"""What a process of tests/test_team.py runs: a short training, the gradients of its first step in a file."""
+"""What a process of tests/test_team.py runs: a short training, with the gradients of its first step and the
+statistics of its norms in files."""
 
 import sys
 from pathlib import Path
@@ -19,6 +20,9 @@ if __name__ == "__main__":
     average = Team.average_statistics
 
     def kept(processes, model):
+        own = folder / f"statistics-{processes.rank}.safetensors"
+        if not own.exists():
+            save_file({name: buffer.clone() for name, buffer in model.named_buffers()}, own)
         average(processes, model)
         found = {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
         found |= {name: b.clone() for name, b in model.named_buffers() if b.is_floating_point()}
