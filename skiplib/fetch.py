@@ -117,13 +117,20 @@ def _unpacked(archive: Archive, place: Path) -> None:
                     tqdm.wrapattr(raw, "read", total=size, desc="unpacking", mininterval=1) as file,
                     tarfile.open(fileobj=file, mode="r|*") as opened,
                 ):
-                    opened.extractall(temporary, filter="data")
+                    _extract(opened, temporary)
             for inside, name in archive.wanted.items():
                 shutil.rmtree(place / name, ignore_errors=True)
                 os.replace(Path(temporary, inside), place / name)
         except (OSError, EOFError, KeyError, zlib.error, tarfile.TarError, zipfile.BadZipFile) as error:
             raise DataError(f"{archive.url} cannot be unpacked into {place}: {error}") from error
     packed.unlink()
+
+
+def _extract(archive: tarfile.TarFile, folder: str) -> None:
+    """The files of an archive, and nothing outside `folder`."""
+    inside = (m for m in archive if (m.isfile() or m.isdir()) and not {"..", "/"} & {*Path(m.name).parts})
+    archive.extraction_filter = getattr(tarfile, "data_filter", None)  # Python has it from 3.11.4 on
+    archive.extractall(folder, members=inside)
 
 
 def _downloaded(archive: Archive, place: Path) -> Path:
@@ -175,7 +182,7 @@ def _recordings(place: Path) -> None:
         try:
             archive = pooch.retrieve(FSDD, None, "fsdd.tar.gz", temporary, progressbar=True)
             with tarfile.open(archive) as packed:
-                packed.extractall(temporary, filter="data")
+                _extract(packed, temporary)
         except (OSError, EOFError, ValueError, zlib.error, tarfile.TarError) as error:
             raise DataError(
                 f"the recordings cannot be downloaded into {place} ({FSDD}: {error}): put them there"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import tarfile
 import threading
@@ -162,3 +163,23 @@ def test_of_a_zip_one_file_is_kept_and_what_is_not_in_it_is_named(packed, server
 def test_what_cannot_be_fetched_says_so(tmp_path):
     with pytest.raises(ConfigError, match="'skipworld' has no download; there are: digits, ljspeech"):
         fetch("skipworld", tmp_path)
+
+
+@pytest.mark.parametrize("python", ["3.11.2", "this"])
+def test_an_archive_writes_nothing_outside_its_folder(tmp_path, monkeypatch, python):
+    if python == "3.11.2":
+        monkeypatch.delattr(tarfile, "data_filter")
+    folder = tmp_path / "in"
+    with tarfile.open(tmp_path / "packed.tar", "w") as archive:
+        for name in ("good/one.txt", "../out.txt", str(tmp_path / "far.txt")):
+            archive.addfile(tarfile.TarInfo(name), io.BytesIO())
+        link = tarfile.TarInfo("link")
+        link.type, link.linkname = tarfile.SYMTYPE, "/etc"
+        archive.addfile(link)
+    with tarfile.open(tmp_path / "packed.tar") as archive:
+        module._extract(archive, str(folder))
+    assert sorted(p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*") if p.is_file()) == [
+        "in/good/one.txt",
+        "packed.tar",
+    ]
+    assert not (folder / "link").exists()
