@@ -25,6 +25,25 @@ def test_a_file_that_is_no_recording_is_named(tmp_path, content):
         recording(tmp_path / "cut.wav")
 
 
+@pytest.mark.parametrize("kind", ["wav", "flac", "ogg", "mp3"])
+def test_half_a_recording_is_named(tmp_path, kind):
+    path = tmp_path / f"half.{kind}"
+    soundfile.write(path, np.sin(np.arange(32_000) / 9) / 3, 16_000)
+    assert len(recording(path)[0]) == pytest.approx(32_000, rel=0.05)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(DataError, match=rf"half\.{kind} (was cut short|cannot be read)"):
+        recording(path)
+
+
+def test_a_header_written_to_a_pipe_promises_nothing(tmp_path):
+    soundfile.write(tmp_path / "x.wav", np.zeros(400), 16_000)
+    data = bytearray((tmp_path / "x.wav").read_bytes())
+    length = data.index(b"data") + 4
+    data[4:8] = data[length : length + 4] = b"\xff" * 4
+    (tmp_path / "x.wav").write_bytes(data)
+    assert len(recording(tmp_path / "x.wav")[0]) == 400
+
+
 def test_a_file_without_a_header_is_named(tmp_path):
     (tmp_path / "x.raw").write_bytes(bytes(64))
     with pytest.raises(DataError, match=r"x\.raw cannot be read"):
