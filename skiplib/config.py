@@ -12,7 +12,7 @@ import os
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from skiplib.errors import ConfigError
 from skiplib.options import (
@@ -76,6 +76,13 @@ class Experiment(Frozen):
     loss: Loss = Loss()
     optim: Optim = Optim()
     evaluation: Evaluation = Evaluation()
+
+    @model_validator(mode="after")
+    def _heads_fit(self) -> Experiment:
+        reads = self.memory.kind == "attention" or self.speech_decoder.attend == "heads"
+        if reads and self.latent % self.memory.heads:
+            raise ValueError(f"memory.heads={self.memory.heads} does not divide latent={self.latent}")
+        return self
 
 
 DEMO_WORLD = {
@@ -248,5 +255,10 @@ def _set(values: dict[str, Any], name: str, value: Any) -> None:
 
 
 def _explain(error: ValidationError) -> str:
-    lines = [f"{'.'.join(map(str, e['loc']))}: {e['msg']} (got {e['input']!r})" for e in error.errors()]
+    lines = []
+    for e in error.errors():
+        where, said = ".".join(map(str, e["loc"])), e["msg"].removeprefix("Value error, ")
+        # Of two switches that do not go together the input is all of their group: the message names them.
+        got = "" if isinstance(e["input"], dict) else f" (got {e['input']!r})"
+        lines.append(f"{where}: {said}{got}" if where else said)
     return "a switch has a value that does not fit: " + "; ".join(lines)

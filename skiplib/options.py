@@ -74,11 +74,17 @@ class Audio(Frozen):
     griffin_lim_iterations: Size = 60
     griffin_lim_power: Rate = 1.5
 
+    @model_validator(mode="after")
+    def _window_fits(self) -> Audio:
+        if self.window > self.fft:
+            raise ValueError(f"window={self.window} is longer than fft={self.fft}; raise the second")
+        return self
+
 
 class Image(Frozen):
     """The square images that the decoder paints, and what the encoder sees of an image."""
 
-    size: Size = 128  # pixels a side
+    size: int = Field(128, ge=8)  # pixels a side; E_img halves them three times
     features: Literal["none", "efficientnet_lite0"] = "none"  # of a frozen network; none: the pixels
 
 
@@ -165,7 +171,7 @@ class ImageDecoder(Frozen):
     """D_img (DECISIONS.md 11)."""
 
     channels: tuple[Size, Size, Size] = (32, 16, 8)
-    strides: tuple[Size, ...] = (4, 2, 2, 2)
+    strides: tuple[Size, Size, Size, Size] = (4, 2, 2, 2)
 
 
 class TextDecoder(Frozen):

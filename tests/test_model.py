@@ -106,13 +106,18 @@ def test_unknown_modalities_and_empty_input_are_refused(model):
 
 
 @pytest.mark.parametrize(
-    "overlay",
+    ("overlay", "named"),
     [
-        {"memory.heads": 3},
-        {"image_decoder.strides": (2, 2, 2)},
-        {"speech_decoder.attend": "slots", "memory.kind": "none"},
+        ({"memory.heads": 3}, "memory.heads=3 does not divide latent=256"),
+        ({"memory.heads": 3, "memory.kind": "none", "speech_decoder.attend": "heads"}, "memory.heads=3"),
+        ({"image_decoder.strides": (2, 2, 2, 4)}, "do not lead from 4 to 64 pixels"),
+        ({"image_decoder.strides": (4, 2, 2)}, "image_decoder.strides.3"),
+        ({"image.size": 4}, "image.size"),
+        ({"audio.window": 4096}, "window=4096 is longer than fft=2048"),
+        ({"alignment.chain": 1.0, "alignment.text_stage": 0.9}, "lower the first"),
+        ({"speech_decoder.attend": "slots", "memory.kind": "none"}, "needs memory.kind=attention"),
     ],
 )
-def test_switches_that_do_not_go_together_are_refused(overlay):
-    with pytest.raises(ConfigError):
+def test_switches_that_do_not_go_together_are_refused(overlay, named):
+    with pytest.raises(ConfigError, match=named):
         SkipNet(experiment("ours", "smoke", overlay=overlay))
