@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
@@ -40,9 +41,10 @@ def floor(prepared: Prepared, experiment: Experiment, judge: Judge) -> dict[str,
         said = judge.transcribe(voice, experiment.audio.rate, progress=True)
         return {"truth": said, "vocoded": _vocoded(truth, scenes, experiment, judge)}
 
-    heard = _once(prepared.beside(f"-{scenes}.floor.json"), of_truth)
+    ears = type(judge).__name__  # another judge has another floor
+    heard = _once(prepared.beside(f"-{scenes}.floor-{ears}.json"), of_truth)
     heard |= _once(
-        prepared.beside(f"-{spoken}.floor-b.json"),
+        prepared.beside(f"-{spoken}.floor-b-{ears}.json"),
         lambda: {"sentences": _vocoded(b, spoken, experiment, judge)},
     )
     scores: dict[str, Scores] = {
@@ -66,7 +68,10 @@ def _vocoded(speech: TextSpeechSet, count: int, experiment: Experiment, judge: J
 
 
 def _once(path: Path, listen: Callable[[], dict[str, list[str]]]) -> dict[str, list[str]]:
-    if not path.exists():
-        with whole(path) as partial:
-            partial.write_text(json.dumps(listen()))
-    return json.loads(path.read_text())
+    """What was heard once and kept; a file that is damaged is made anew."""
+    with suppress(FileNotFoundError, ValueError):
+        return json.loads(path.read_text())
+    heard = listen()
+    with whole(path) as partial:
+        partial.write_text(json.dumps(heard))
+    return heard
