@@ -23,11 +23,13 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 
+from skiplib.config import VARIANTS
 from skiplib.errors import ConfigError, SkiplibError
 from skiplib.parameters import check, declared, read_value
 from skiplib.provenance import circumstances
 
 SENTINEL = "skiplib: this notebook ran to its end"
+SHOWN = "ours_aligned"  # the system that the study shows at work
 REFRESH = 5.0  # seconds between two lines of a progress bar that redraws itself
 
 PACKAGE = Path(__file__).resolve().parent
@@ -92,6 +94,18 @@ def execute(
     finally:
         if running.exists():
             running.replace(failed)
+
+
+def stopped(folder: Path) -> dict[str, list[int]]:
+    """The seeds whose notebook in the study's `folder` stopped with an error, by system. The notebooks of the
+    system that the study shows at work bear their own names."""
+    found: dict[str, set[int]] = {}
+    for path in sorted(folder.glob("seed*/*.failed.ipynb")):
+        name, seed = path.name.removesuffix(".failed.ipynb"), path.parent.name.removeprefix("seed")
+        system = name if name in VARIANTS else SHOWN if name in ("02_train", "run_ablation") else ""
+        if system and seed.isdecimal():
+            found.setdefault(system, set()).add(int(seed))
+    return {system: sorted(seeds) for system, seeds in found.items()}
 
 
 def reached_end(notebook: NotebookNode) -> bool:

@@ -1,4 +1,5 @@
-"""Which words of B's sentences are missed: by how common a word is, and by the kind of its sentence."""
+"""What speech and transcripts miss: words of B's sentences, by how common a word is and by the kind of its
+sentence; and content of images, by what goes wrong in saying it."""
 
 from __future__ import annotations
 
@@ -9,10 +10,12 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
+from skiplib.config import World
 from skiplib.derived import world_of
 from skiplib.errors import DataError
+from skiplib.grammar import content_words
 from skiplib.judge import normalise
-from skiplib.lexicon import INTRANSITIVE, TIMES, TRANSITIVE
+from skiplib.lexicon import INTRANSITIVE, TIMES, TRANSITIVE, vocabularies
 from skiplib.metrics import missed_words
 from skiplib.records import Record
 from skiplib.scores import ItemScores, bootstrap, stratified_bootstrap
@@ -20,6 +23,7 @@ from skiplib.sentences import sentences
 
 FREQUENCIES = (0, 1, 30, 100, 300, 1_000, 3_000)  # where ranges of a word's count begin
 TASKS = ("s2t", "t2s")
+LOSSES = ("writes a word that B lacks", "begins otherwise", "says more", "says another or fewer")
 
 
 def by_frequency(
@@ -62,10 +66,7 @@ def by_kind(runs: Sequence[Record]) -> pd.DataFrame:
 
     Raises `DataError` if there is no run, or one of another corpus or world.
     """
-    worlds = {world_of(run) if run.corpus == "skipworld" else None for run in runs}
-    if len(worlds) != 1 or None in worlds:
-        raise DataError("kinds of sentences are told apart in runs of one SkipWorld")
-    (world,) = worlds
+    world = _world(runs)
     test = sentences(world, "test", world.test_sentences)
     training = Counter(map(kind, sentences(world, "train", world.train_sentences)))
     frame = pd.DataFrame({"training": pd.Series(training) / training.total()})
@@ -79,6 +80,71 @@ def by_kind(runs: Sequence[Record]) -> pd.DataFrame:
             cells = [np.mean([part.value for part in parts]), *stratified_bootstrap(parts)]
             frame.loc[name, [task, f"{task} low", f"{task} high"]] = cells
     return frame.rename_axis("sentences that tell")
+
+
+def spoken_loss(written: str, heard: str, known: set[str]) -> str:
+    """How what is heard of an image departs from the same model's own text of it, the first of `LOSSES` that
+    is true: the text has a word that is not in `known`, the words that B has, so that no speech can say it;
+    the first word heard is another one; more content words are heard than written; or something else, if any.
+    """
+    wrote, said = normalise(written).split(), normalise(heard).split()
+    if not known.issuperset(wrote):
+        return LOSSES[0]
+    if wrote[:1] != said[:1]:
+        return LOSSES[1]
+    return LOSSES[2 if len(content_words(heard)) > len(content_words(written)) else 3]
+
+
+def by_loss(runs: Sequence[Record]) -> pd.DataFrame:
+    """What SkipWorld's images lose in saying, 1 - `i2s_content_accuracy`, as a sum over `LOSSES`: a row each,
+    with the share of the scenes where that happens, what it costs with its 95% interval over runs and items,
+    and by seed. What is lost because the text is wrong already counts where its speech belongs.
+
+    Raises `DataError` if there is no run, or one of another corpus or world.
+    """
+    known = set(vocabularies(_world(runs)).b)
+    kinds = [
+        np.array(
+            [spoken_loss(*texts, known) for texts in zip(r.outputs["i2t"], r.outputs["i2s"], strict=True)]
+        )
+        for r in runs
+    ]
+    found = [r.scores("i2s_content_accuracy") for r in runs]
+    rows = {}
+    for name in LOSSES:
+        masks = [kind == name for kind in kinds]
+        parts = [
+            ItemScores((scores.denominator - scores.numerator) * mask, scores.denominator)
+            for scores, mask in zip(found, masks, strict=True)
+        ]
+        costs = [part.value for part in parts]
+        low, high = stratified_bootstrap(parts)
+        rows[name] = {"scenes": np.mean(masks), "lost": np.mean(costs), "low": low, "high": high}
+        rows[name] |= {f"seed {r.seed}": cost for r, cost in zip(runs, costs, strict=True)}
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("the speech of an image")
+
+
+def by_length(record: Record, metric: str, width: int = 4) -> pd.DataFrame:
+    """An error rate by the words of the reference, `width` lengths a row: how many items, rate and interval.
+
+    Empty where the record has no such metric, or not item by item.
+    """
+    scores, rows = record.scores(metric), []
+    if isinstance(scores, ItemScores):
+        scores = scores.take(np.flatnonzero(scores.denominator))  # of words there are none without a length
+        group = (scores.denominator.astype(int) - 1) // width
+        for place in np.unique(group):
+            part = ItemScores(scores.numerator[group == place], scores.denominator[group == place])
+            label = f"{place * width + 1}-{(place + 1) * width}"
+            rows.append([metric, label, len(part), part.value, *bootstrap(part)])
+    return pd.DataFrame(rows, columns=["metric", "words", "items", "rate", "low", "high"])
+
+
+def _world(runs: Sequence[Record]) -> World:
+    worlds = {world_of(run) if run.corpus == "skipworld" else None for run in runs}
+    if len(worlds) != 1 or None in worlds:
+        raise DataError("losses are told apart in runs of one SkipWorld")
+    return worlds.pop()
 
 
 def _by_item(rows: pd.DataFrame) -> ItemScores:

@@ -16,6 +16,7 @@ from skiplib.claims import FAMILIES, member
 from skiplib.config import RECORDS_DIR, ROOT
 from skiplib.derived import chosen
 from skiplib.records import Record
+from skiplib.results import parameters
 
 START, END = "<!-- {}: python -m skiplib.readme -->", "<!-- end of {} -->"
 NOTHING = "No record is committed yet.\n"
@@ -25,7 +26,7 @@ STATED += ("i2s_zero_shot_accuracy", "i2s_shared_accuracy")
 STATED += ("i2s_content_accuracy_speakable", "i2s_fact_f1_speakable", "memory_entropy")
 STATED += ("t2i_attribute_accuracy_chance", "train_seconds_elsewhere")
 PHOTOGRAPHS = {"i2t_bleu4": "I2T BLEU-4", "i2t_cider": "I2T CIDEr", "i2s_bleu1": "I2S BLEU-1"}
-PHOTOGRAPHS |= {"i2s_bleu4": "I2S BLEU-4", "i2s_unique_words": "words heard", "s2t_wer": "S2T WER"}
+PHOTOGRAPHS |= {"i2s_bleu4": "I2S BLEU-4", "i2s_unique_words": "different words heard", "s2t_wer": "S2T WER"}
 PHOTOGRAPHS |= {"t2s_wer": "T2S WER", "judge_wer_vocoded": "WER of the true voice"}
 
 
@@ -58,11 +59,11 @@ def systems(
     reported: Mapping[str, Mapping[str, float]],
 ) -> str:
     """A Markdown table, a row a system: the mean of each of `metrics` (to their titles) with its interval,
-    and before it the paper's number where there is one.
+    and before it the paper's number where there is one. Beside each stands how many parameters it has.
 
     A system of the table that no record measures is "missing"; one that is not in the paper is left out then.
     """
-    rows = [["system", "seeds", *metrics.values()]]
+    rows = [["system", "parameters", "seeds", *metrics.values()]]
     for name in dict.fromkeys(member(name, family) for family in FAMILIES for name in reported):
         own = [r for r in runs if r.system == name]
         said = reported.get(name, {})
@@ -73,7 +74,8 @@ def systems(
         for metric in metrics:
             cell = _cell(found.loc[metric], digits=3) if metric in found.index else "missing"
             cells.append(f"({said[metric]:.3g}) {cell}" if metric in said else cell)
-        rows.append([f"`{name}`", str(len(own)), *cells])
+        size = parameters(name, own[0].scale, own[0].corpus) if own else parameters(name)
+        rows.append([f"`{name}`", f"{size / 1e6:.2f} M", str(len(own)), *cells])
     return _markdown(rows) if len(rows) > 1 else NOTHING
 
 

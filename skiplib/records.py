@@ -181,8 +181,11 @@ def summary(records: Sequence[Record], metrics: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*GROUP, "metric", "mean", "low", "high", "seeds", "n"])
 
 
-def seeds(records: Sequence[Record], systems: Sequence[str]) -> pd.DataFrame:
-    """The seeds of each system, a row each, with a column for each machine that trained some of them."""
+def seeds(
+    records: Sequence[Record], systems: Sequence[str], stopped: Mapping[str, Sequence[int]] | None = None
+) -> pd.DataFrame:
+    """The seeds of each system, a row each, with a column for each machine that trained some of them, and one
+    for seeds whose run `stopped` with an error, where there are any."""
     where = [(r.system, r.provenance.trained_on, r.seed) for r in records]
     machines = sorted({machine for _, machine, _ in where})
     rows = {}
@@ -191,7 +194,10 @@ def seeds(records: Sequence[Record], systems: Sequence[str]) -> pd.DataFrame:
         cells = [", ".join(str(seed) for seed, place in own if place == machine) for machine in machines]
         rows[system] = [", ".join(str(seed) for seed, _ in own) or "missing", *cells]
     columns = ["seeds", *(f"trained on {machine}" for machine in machines)]
-    return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
+    frame = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
+    if stopped:
+        frame["stopped with an error"] = [", ".join(map(str, stopped.get(name, ()))) for name in frame.index]
+    return frame
 
 
 def measured(scores: Scores) -> tuple[Metric, dict[str, list[Any]]]:
@@ -200,22 +206,6 @@ def measured(scores: Scores) -> tuple[Metric, dict[str, list[Any]]]:
     metric = Metric(value=_rounded(scores.value), n=len(scores), low=_rounded(low), high=_rounded(high))
     columns = {key: column for key, column in vars(scores).items() if key != "order"}
     return metric, {key: _rounded(column.tolist()) for key, column in columns.items()}
-
-
-def by_length(record: Record, metric: str, width: int = 4) -> pd.DataFrame:
-    """An error rate by the words of the reference, `width` lengths a row: how many items, rate and interval.
-
-    Empty where the record has no such metric, or not item by item.
-    """
-    scores, rows = record.scores(metric), []
-    if isinstance(scores, ItemScores):
-        scores = scores.take(np.flatnonzero(scores.denominator))  # of words there are none without a length
-        group = (scores.denominator.astype(int) - 1) // width
-        for place in np.unique(group):
-            part = ItemScores(scores.numerator[group == place], scores.denominator[group == place])
-            label = f"{place * width + 1}-{(place + 1) * width}"
-            rows.append([metric, label, len(part), part.value, *bootstrap(part)])
-    return pd.DataFrame(rows, columns=["metric", "words", "items", "rate", "low", "high"])
 
 
 def _group(record: Record) -> tuple[str, ...]:

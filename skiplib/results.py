@@ -6,22 +6,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 import pandas as pd
 
 from skiplib import claims, paper, records
 from skiplib.claims import FAMILIES, member
-from skiplib.config import RECORDS_DIR
+from skiplib.config import RECORDS_DIR, experiment
 from skiplib.derived import chosen
 from skiplib.files import whole
+from skiplib.model import parameter_counts
 from skiplib.paper import Comparison
 from skiplib.records import Record
+from skiplib.systems import build
 
 TABLES = {
     "1": (paper.TABLE_1, (*paper.METRICS["1"], "judge_wer_vocoded")),
     "3": (paper.TABLE_3, (*paper.METRICS["3"],)),
     "4": (paper.TABLE_4, (*paper.METRICS["4"],)),
+}
+VOCABULARY = {
+    "i2s_unique_words": "different words",
+    "i2s_unique_caption_words": "of them telling",
+    "i2s_zero_shot_accuracy": "zero-shot concepts said",
+    "i2s_shared_accuracy": "shared concepts said",
 }
 COLUMNS = ["table", "row", "metric", "corpus", "scale", "reported", "measured", "ci_low", "ci_high", "seeds"]
 COLUMNS += ["verdict", "command"]
@@ -62,6 +71,7 @@ def shown(frame: pd.DataFrame, runs: Sequence[Record], table: str) -> pd.DataFra
         metric = row.metric if percent == 1 else f"{row.metric} (%)"
         cells[metric, row.row] = {
             "in the paper": paper.TITLES.get(row.row, "-"),
+            "parameters": f"{parameters(row.row, row.scale, row.corpus) / 1e6:.2f} M",
             "reported": "-" if pd.isna(row.reported) else f"{percent * row.reported:.1f}",
             "measured": f"{percent * row.measured:.1f}" if row.seeds else "missing",
             "95% interval": f"{percent * row.ci_low:.1f} to {percent * row.ci_high:.1f}" if row.seeds else "",
@@ -73,6 +83,23 @@ def shown(frame: pd.DataFrame, runs: Sequence[Record], table: str) -> pd.DataFra
     found = pd.DataFrame.from_dict(cells, orient="index")
     found.index = pd.MultiIndex.from_tuples(found.index, names=["metric", "system"])
     return found
+
+
+@cache
+def parameters(system: str, scale: str = "demo", corpus: str = "skipworld") -> int:
+    """How many parameters a system has by its own defaults, C and a baseline's discriminators included."""
+    return parameter_counts(build(experiment(system, scale, corpus)))["total"]
+
+
+def vocabulary(runs: Sequence[Record]) -> pd.DataFrame:
+    """What section 4.1 asks of the words in speech of images, a row a system: mean, 95% interval and seeds of
+    the different words heard, of those among them that tell something of an image (`derived.derived`), and of
+    how many zero-shot and shared concepts are said."""
+    rows = records.summary(runs, list(VOCABULARY))
+    rows["cell"] = [f"{r.mean:.3g} [{r.low:.3g}, {r.high:.3g}]" for r in rows.itertuples()]
+    table = rows.pivot(index="system", columns="metric", values="cell").reindex(columns=list(VOCABULARY))
+    counted = rows.groupby("system")["seeds"].max()
+    return table.rename(columns=VOCABULARY).assign(seeds=counted).fillna("missing")
 
 
 def commands(frame: pd.DataFrame, table: str) -> pd.DataFrame:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from test_derived import record
+from test_records import record as scored
 
 from skiplib import missed
-from skiplib.config import experiment
+from skiplib.config import RECORDS_DIR, experiment
 from skiplib.errors import DataError
+from skiplib.records import read_record
+from skiplib.scores import ItemScores
 from skiplib.sentences import sentences
 
 
@@ -49,3 +53,43 @@ def test_words_are_missed_by_kind_of_sentence() -> None:
     for runs in ([], [other]):
         with pytest.raises(DataError, match="of one SkipWorld"):
             missed.by_kind(runs)
+
+
+def test_errors_by_length_add_up_to_all_errors() -> None:
+    scores = ItemScores(np.array([1.0, 0.0, 2.0, 3.0, 1.0]), np.array([4.0, 3.0, 5.0, 9.0, 12.0]))
+    found = missed.by_length(scored(s2t_wer=scores), "s2t_wer")
+    assert found["words"].tolist() == ["1-4", "5-8", "9-12"] and found["items"].tolist() == [2, 1, 2]
+    assert found["rate"].tolist() == pytest.approx([1 / 7, 2 / 5, 4 / 21])
+    assert (found["low"] <= found["rate"]).all() and (found["rate"] <= found["high"]).all()
+    assert missed.by_length(scored(), "train_seconds").empty and missed.by_length(scored(), "i2t_bleu1").empty
+
+
+@pytest.mark.parametrize(
+    ("written", "heard", "loss"),
+    [
+        ("a small purple star", "A small pink star.", 0),
+        ("a small red star", "I see a small red star", 1),
+        ("a small red star", "a small red star above a star", 2),
+        ("a small red star", "a small red car", 3),
+        ("a small red star", "a small red star", 3),
+    ],
+)
+def test_what_is_heard_departs_from_what_is_written(written: str, heard: str, loss: int) -> None:
+    assert (
+        missed.spoken_loss(written, heard, set(["a", "small", "red", "pink", "star", "above"]))
+        == missed.LOSSES[loss]
+    )
+
+
+def test_what_images_lose_in_saying_adds_up() -> None:
+    """Over the ways to lose, of two committed runs, that speak and that do not."""
+    for name in ("ours_aligned-s2", "ours-s0"):
+        run = read_record(RECORDS_DIR / f"skipworld-demo-{name}.json")
+        found = missed.by_loss([run])
+        lost = 1 - run.metrics["i2s_content_accuracy"].value
+        assert found["lost"].sum() == pytest.approx(lost, abs=1e-4) and found[
+            "scenes"
+        ].sum() == pytest.approx(1)
+        assert (found["low"] <= found["lost"]).all() and (found["lost"] <= found["high"]).all()
+    with pytest.raises(DataError, match="of one SkipWorld"):
+        missed.by_loss([])

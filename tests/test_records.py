@@ -15,7 +15,6 @@ from skiplib.metrics import bleu
 from skiplib.provenance import processor, provenance
 from skiplib.records import (
     Record,
-    by_length,
     latest,
     make_record,
     read_record,
@@ -124,6 +123,8 @@ def test_seeds_are_told_apart_by_where_they_were_trained() -> None:
     assert frame.loc["no_T"].to_dict() == {"seeds": "0, 1, 2", here: "0, 2", "trained on a GPU": "1"}
     assert frame.loc["ours"].to_dict() == {"seeds": "missing", here: "", "trained on a GPU": ""}
     assert seeds([], ["ours"]).loc["ours"].to_dict() == {"seeds": "missing"}
+    failed = seeds(runs, ["no_T", "ours"], {"ours": [0, 3]})["stopped with an error"]
+    assert failed.to_dict() == {"no_T": "", "ours": "0, 3"}
 
 
 def test_provenance_without_git(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,15 +135,6 @@ def test_provenance_without_git(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found.peak_memory > 10
     assert found.cores >= 1
     assert "torch" in found.packages
-
-
-def test_errors_by_length_add_up_to_all_errors() -> None:
-    scores = ItemScores(np.array([1.0, 0.0, 2.0, 3.0, 1.0]), np.array([4.0, 3.0, 5.0, 9.0, 12.0]))
-    found = by_length(record(s2t_wer=scores), "s2t_wer")
-    assert found["words"].tolist() == ["1-4", "5-8", "9-12"] and found["items"].tolist() == [2, 1, 2]
-    assert found["rate"].tolist() == pytest.approx([1 / 7, 2 / 5, 4 / 21])
-    assert (found["low"] <= found["rate"]).all() and (found["rate"] <= found["high"]).all()
-    assert by_length(record(), "train_seconds").empty and by_length(record(), "i2t_bleu1").empty
 
 
 def test_a_processor_is_told_from_others_of_its_name(tmp_path):
