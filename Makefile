@@ -54,10 +54,11 @@ unlock: $(READY)  ## after a power cut or a kill -9, if `make study` finds its f
 fetch: $(READY)  ## download the files of a corpus that may be downloaded: CORPUS=digits, ljspeech ...
 	$(BIN)/python -m skiplib.fetch $(CORPUS)
 
-ablation: $(READY)  ## one row of a table: VARIANT=no_T SCALE=demo CORPUS=skipworld SEED=0
+ablation: $(READY)  ## one row of a table: VARIANT=no_T SCALE=demo CORPUS=skipworld SEED=0 OVERLAY="memory.slots=16"
 	$(BIN)/python -m skiplib.execute notebooks/run_ablation.ipynb \
-		runs/$(CORPUS)-$(SCALE)/seed$(SEED)/$(VARIANT).ipynb \
-		-p variant $(VARIANT) -p scale $(SCALE) -p corpus $(CORPUS) -p seed $(SEED)
+		runs/$(CORPUS)-$(SCALE)/seed$(SEED)/$(VARIANT)$(if $(OVERLAY),-with-switches).ipynb \
+		-p variant $(VARIANT) -p scale $(SCALE) -p corpus $(CORPUS) -p seed $(SEED) \
+		$(if $(OVERLAY),-p overlay "$(OVERLAY)")
 
 bench: $(READY)  ## timings of preparation and training on this machine, into reports/benchmark-*.csv
 	$(BIN)/python -m skiplib.benchmark prepare

@@ -26,6 +26,9 @@ def floor(prepared: Prepared, experiment: Experiment, judge: Judge) -> dict[str,
     """The judge's errors on the voice speaking A's test captions, before and after mel and Griffin-Lim
     (`judge_wer_truth`, `judge_wer_vocoded`), and B's test sentences, after (`judge_wer_sentences`).
 
+    The vocoded captions against the other captions of their images (`oracle_bleu1` to 4) are the oracle of
+    Table 1: a right description in the true voice, through the same vocoder.
+
     Beside them the ceiling: a sixth caption against the other five. It is what a right description gets whose
     wording is drawn as theirs are; one that always takes the commonest wording gets more.
     """
@@ -52,6 +55,9 @@ def floor(prepared: Prepared, experiment: Experiment, judge: Judge) -> dict[str,
         "judge_wer_vocoded": metrics.wer(truth.sentences[:scenes], heard["vocoded"]),
         "judge_wer_sentences": metrics.wer(b.sentences[:spoken], heard["sentences"]),
     }
+    others = [captions[1:] for captions in a.captions[:scenes]]  # the first is what was spoken
+    if all(others):
+        scores |= {f"oracle_bleu{n}": metrics.bleu(others, heard["vocoded"], n) for n in (1, 2, 3, 4)}
     if "sixth" in a.facts[0]:
         sixth = [facts["sixth"] for facts in a.facts[:scenes]]
         scores["ceiling_wer"] = metrics.nearest_wer(a.captions[:scenes], sixth)

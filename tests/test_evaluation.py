@@ -16,6 +16,7 @@ from skiplib.scores import ItemScores
 
 PROMISED = {
     *("judge_wer_truth", "judge_wer_vocoded", "judge_wer_sentences", "ceiling_bleu1", "ceiling_wer"),
+    *("oracle_bleu1", "oracle_bleu4"),
     "train_seconds",
     *("i2t_content_accuracy", "i2t_fact_f1", "i2t_bleu1", "i2t_bleu4", "s2t_wer", "t2s_wer"),
     *("i2s_content_accuracy", "i2s_fact_f1", "i2s_wer", "i2s_bleu1", "i2s_bleu4"),

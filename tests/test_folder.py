@@ -124,6 +124,20 @@ def test_a_recording_has_one_text(own, tmp_path):
         Folder(tmp_path).fingerprint()  # before anything is prepared
 
 
+@pytest.mark.parametrize("columns", ["text", "file_name,text"])
+def test_sentences_without_recordings_are_spoken(own, tmp_path, columns):
+    (tmp_path / "images").symlink_to(own / "images")
+    sentences = [f"{text} {i}" for text in SPOKEN for i in "abcdefghij"]
+    rows = [(text,) if columns == "text" else ("", text) for text in sentences]
+    listed(tmp_path / "speech" / "metadata.csv", rows, columns)
+    found = Folder(tmp_path, 22_050)
+    items = [*found.text_speech("train"), *found.text_speech("test")]
+    assert sorted(item.text for item in items) == sorted(sentences) and items[0].path is None
+    wave, rate = items[0].waveform()
+    assert rate == 22_050 and len(wave) / rate > 0.3
+    assert found.fingerprint() == Folder(tmp_path).fingerprint()
+
+
 def test_a_run_over_a_folder(own, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(corpora, "SOURCES_DIR", own.parent)
     monkeypatch.setattr(config, "RUNS_DIR", tmp_path / "runs")

@@ -102,7 +102,7 @@ def open_corpus(experiment: Experiment) -> Opened:
     if name == "folder":
         from skiplib.corpora.folder import Folder
 
-        own = Folder(SOURCES_DIR / "folder")
+        own = Folder(SOURCES_DIR / "folder", rate)
         truth = spoken_captions(own, own.image_text_count("test"), rate)
         return Opened(own, own, truth, {"source": own.fingerprint()})
     if "+" in name and name in CORPORA:

@@ -10,8 +10,9 @@ above its files:
 
 `file_name` is relative to `metadata.csv`; an image has as many captions as it has rows, a recording one text.
 Images are of any format that Pillow reads, recordings of any that libsndfile reads (WAV, FLAC, OGG, MP3), at
-any rate. Without a column `split` a tenth of the files is the test, chosen by their names. Licences are yours
-to mind.
+any rate. A row of `speech` without a `file_name`, or a table without that column, is a sentence that the
+packaged voice speaks: texts are enough. Without a column `split` a tenth of the files is the test, chosen by
+their names (of the sentences by their words). Licences are yours to mind.
 """
 
 from __future__ import annotations
@@ -23,18 +24,20 @@ from functools import cached_property, partial
 from pathlib import Path
 
 from skiplib.corpora import ImageTextItem, TextSpeechItem, checked
+from skiplib.corpora.voiced import spoken
 from skiplib.errors import DataError
 from skiplib.media import picture, recording
 
 METADATA = "metadata.csv"
+LINE = f"{METADATA}, line "  # begins the name of a sentence without a file
 SPLIT_OF = {"train": "train", "test": "test", "validation": "test", "val": "test", "dev": "test"}
 
 
 class Folder:
-    """Both corpora from a folder."""
+    """Both corpora from a folder; sentences without a recording are spoken at `rate` Hz."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, rate: int = 16_000) -> None:
+        self.folder, self.rate = folder, rate
 
     def image_text_count(self, split: str) -> int:
         """How many images `split` has."""
@@ -47,14 +50,17 @@ class Folder:
             yield ImageTextItem(name, tuple(texts), partial(picture, path), path=path)
 
     def text_speech_count(self, split: str) -> int:
-        """How many recordings `split` has."""
+        """How many recordings and sentences to be spoken `split` has."""
         return len(self._rows["speech"][checked(split)])
 
     def text_speech(self, split: str) -> Iterator[TextSpeechItem]:
-        """The recordings of `split` with their texts."""
+        """The recordings of `split` with their texts, and its sentences, spoken."""
         for name, texts in self._rows["speech"][checked(split)].items():
             path = self.folder / "speech" / name
-            yield TextSpeechItem(name, texts[0], partial(recording, path), path)
+            if name.startswith(LINE):
+                yield spoken(name, texts[0], self.rate)
+            else:
+                yield TextSpeechItem(name, texts[0], partial(recording, path), path)
 
     def fingerprint(self) -> str:
         """Tells one state of the files from another: what is listed, and the sizes of the files."""
@@ -69,15 +75,18 @@ class Folder:
     @cached_property
     def _rows(self) -> dict[str, dict[str, dict[str, list[str]]]]:
         """Texts by file, split and folder. Raises `DataError` as `_read` does, and on a recording twice."""
-        found = {part: _read(self.folder / part / METADATA) for part in ("images", "speech")}
+        found = {
+            part: _read(self.folder / part / METADATA, part == "images") for part in ("images", "speech")
+        }
         for name, texts in (item for files in found["speech"].values() for item in files.items()):
             if len(texts) > 1:
                 raise DataError(f"{name} stands {len(texts)} times in {self.folder / 'speech' / METADATA}")
         return found
 
 
-def _read(path: Path) -> dict[str, dict[str, list[str]]]:
-    """Raises `DataError` if the file is missing, is no table of `file_name` and `text`, or lacks a split."""
+def _read(path: Path, files: bool) -> dict[str, dict[str, list[str]]]:
+    """`files`: every row needs one. Raises `DataError` if the table is missing, is none of `file_name` and
+    `text`, or lacks a split."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = list(csv.DictReader(file))
@@ -87,12 +96,13 @@ def _read(path: Path) -> dict[str, dict[str, list[str]]]:
         ) from error
     found: dict[str, dict[str, list[str]]] = {"train": {}, "test": {}}
     for line, row in enumerate(rows, start=2):
-        name, text = row.get("file_name"), row.get("text")
+        text = row.get("text")
+        name = row.get("file_name") or ("" if files else f"{LINE}{line}")
         if not name or text is None:
             raise DataError(f"{path}, line {line}: columns file_name and text are needed, not {list(row)}")
         if None in row:
             raise DataError(f"{path}, line {line}: more cells than columns; put texts with commas in quotes")
-        split = row.get("split") or ("test" if _drawn(name) else "train")
+        split = row.get("split") or ("test" if _drawn(row.get("file_name") or text) else "train")
         if split not in SPLIT_OF:
             raise DataError(f"{path}, line {line}: unknown split {split!r}; there are: {', '.join(SPLIT_OF)}")
         if name in found["test" if SPLIT_OF[split] == "train" else "train"]:
@@ -105,5 +115,5 @@ def _read(path: Path) -> dict[str, dict[str, list[str]]]:
 
 
 def _drawn(name: str) -> bool:
-    """A tenth of all names."""
+    """A tenth of all."""
     return int(hashlib.sha256(name.encode()).hexdigest(), 16) % 10 == 0
