@@ -11,6 +11,7 @@ a rule again, and they are what makes a second run short.
 
 import sys
 from pathlib import Path
+from shlex import quote
 
 from skiplib.checkpoints import belongs
 from skiplib.config import VARIANTS, experiment
@@ -102,6 +103,10 @@ def beside(inputs=()):
 
 def of_run(wildcards):
     return f"{DATA} -p variant {wildcards.get('system', SYSTEM)} -p seed {wildcards.seed}"
+
+
+def switches(wildcards):
+    return quote(format_overlay(OVERLAYS[wildcards.digest]))  # there may be several, with spaces between
 
 
 def finished(wildcards):
@@ -241,7 +246,7 @@ rule point:
         f"{RUNS}/seed{{seed}}/{{system}}-{{digest}}.ipynb",
         f"runs/records/{CORPUS}-{SCALE}-{{system}}-s{{seed}}-{{digest}}.json",
     params:
-        given=lambda wildcards: f"{of_run(wildcards)} -p overlay {format_overlay(OVERLAYS[wildcards.digest])}",
+        given=lambda wildcards: f"{of_run(wildcards)} -p overlay {switches(wildcards)}",
     threads: ONE
     shell:
         LIMIT + RUN

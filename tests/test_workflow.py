@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -17,6 +18,7 @@ import torch
 
 from skiplib import checkpoints, prepare
 from skiplib.config import ROOT, experiment
+from skiplib.overlays import parse_overlay
 
 SNAKEMAKE = [sys.executable, "-m", "snakemake", "--cores", "2"]
 LOOKS = {
@@ -89,6 +91,26 @@ def test_systems_that_are_trained_already_are_compared_and_not_trained_again(cop
 def test_more_seeds_are_every_system_with_each(copy: Path) -> None:
     plan = planned(copy, "rows", seeds=2)
     assert plan["evaluate"] == 2 and plan["ablation"] == 2 * 14 and plan["prepare"] == 1
+
+
+def test_the_switches_of_a_sweep_arrive_as_one_word(copy: Path) -> None:
+    shown = subprocess.run(
+        [*SNAKEMAKE, "--dry-run", "--printshellcmds", "sweep", "--config", "sweep=tie"],
+        cwd=copy,
+        env=surroundings(copy),
+        capture_output=True,
+        text=True,
+    )
+    commands = [
+        shlex.split(line) for line in (shown.stdout + shown.stderr).splitlines() if " overlay " in line
+    ]
+    given = sorted(command[command.index("overlay") + 1] for command in commands)
+    tied = [f"alignment.kind={kind} alignment.text_stage=0.0" for kind in ("contrastive", "l2")]
+    assert len(given) == 4 and set(map(parse, tied)) <= set(map(parse, given))
+
+
+def parse(overlay: str) -> frozenset[tuple[str, object]]:
+    return frozenset(parse_overlay(overlay).items())
 
 
 @pytest.mark.parametrize("seeds", ["0", "many"])
