@@ -7,7 +7,7 @@ Without a file there are its bytes, and `name`.
 from __future__ import annotations
 
 import re
-from io import BytesIO
+from io import SEEK_END, BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -15,29 +15,51 @@ import soundfile
 from jaxtyping import Float32
 from PIL import Image
 
+from skiplib.audio import MAX_SECONDS
 from skiplib.errors import DataError
 
-PROMISED = re.compile(
-    r"^data : (\d+) \(should be", re.MULTILINE
-)  # bytes that a WAV's header has and the file has not
-UNKNOWN = 0x7FFF0000  # bytes and more: what writers to a pipe put there, who cannot know
+# Bytes that a WAV's header promises and those that there are; writers to a pipe promise as many as they can.
+PROMISED = re.compile(r"^data : (\d+) \(should be (\d+)\)", re.MULTILINE)
+UNKNOWN, SLACK = 0x7FFF0000, 8
 FEWEST = 0.95  # of the frames that an MP3 says it has; some say about how many
+PAGE = 65_307  # bytes, the longest of an Ogg
 
 
 def recording(path: Path | BytesIO, name: str = "") -> tuple[Float32[np.ndarray, "samples *channels"], int]:
-    """A sound file's samples and their rate in Hz. One that was cut short is an error too: half a recording
-    does not say its text."""
+    """A sound file's samples and their rate in Hz.
+
+    One that is far too long is not read, and a WAV, FLAC, OGG or MP3 that was cut short is an error: half a
+    recording does not say its text.
+    """
     try:
         with soundfile.SoundFile(path) as file:
+            if file.frames > (MAX_SECONDS + 1) * file.samplerate:
+                raise DataError(
+                    f"{name or path} lasts {file.frames / file.samplerate:.4g} s by its header; "
+                    f"at most {MAX_SECONDS:.0f} s are taken"
+                )
             samples, rate = file.read(dtype="float32"), file.samplerate
-            frames, promised = file.frames, PROMISED.search(file.extra_info)
+            cut = len(samples) < FEWEST * file.frames or (file.format == "OGG" and not _ended(path))
+            if found := PROMISED.search(file.extra_info):
+                promised, there = map(int, found.groups())
+                cut = cut or there + SLACK < promised < UNKNOWN
     except (OSError, soundfile.LibsndfileError, TypeError) as error:  # the last of a .raw file: no header
         raise DataError(f"{name or path} cannot be read: {error}") from error
-    if len(samples) < FEWEST * frames or (promised and int(promised[1]) < UNKNOWN):
-        raise DataError(
-            f"{name or path} was cut short: its header promises more than its {len(samples)} samples"
-        )
+    if cut:
+        raise DataError(f"{name or path} was cut short: it ends after {len(samples)} samples, and should not")
     return samples, rate
+
+
+def _ended(path: Path | BytesIO) -> bool:
+    """Whether the last page of an Ogg is marked as the last (RFC 3533, section 6)."""
+    if isinstance(path, BytesIO):
+        data = path.getvalue()[-PAGE:]
+    else:
+        with path.open("rb") as file:
+            file.seek(-min(PAGE, path.stat().st_size), SEEK_END)
+            data = file.read()
+    page = data.rfind(b"OggS")
+    return page >= 0 and bool(data[page + 5] & 4)
 
 
 def picture(path: Path | BytesIO, name: str = "") -> Image.Image:

@@ -1,5 +1,7 @@
 """Files of sound and pictures: read whole, or named in the error."""
 
+from io import BytesIO
+
 import numpy as np
 import pytest
 import soundfile
@@ -28,20 +30,38 @@ def test_a_file_that_is_no_recording_is_named(tmp_path, content):
 @pytest.mark.parametrize("kind", ["wav", "flac", "ogg", "mp3"])
 def test_half_a_recording_is_named(tmp_path, kind):
     path = tmp_path / f"half.{kind}"
-    soundfile.write(path, np.sin(np.arange(32_000) / 9) / 3, 16_000)
-    assert len(recording(path)[0]) == pytest.approx(32_000, rel=0.05)
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    with pytest.raises(DataError, match=rf"half\.{kind} (was cut short|cannot be read)"):
-        recording(path)
+    wave = np.random.default_rng(0).uniform(-0.5, 0.5, 160_000)
+    soundfile.write(path, wave, 16_000)
+    assert len(recording(path)[0]) == pytest.approx(160_000, rel=0.05)
+    data = path.read_bytes()
+    for share in (0.5, 0.9):
+        half = data[: int(share * len(data))]
+        path.write_bytes(half)
+        for given in (path, BytesIO(half)):
+            with pytest.raises(DataError, match=rf"half\.{kind} (was cut short|cannot be read)"):
+                recording(given, path.name)
+
+
+def test_what_is_far_too_long_is_not_read(tmp_path):
+    soundfile.write(tmp_path / "x.flac", np.zeros(400), 16_000)
+    data = bytearray((tmp_path / "x.flac").read_bytes())
+    data[21] &= 0xF0  # the number of samples, 36 bits of the header, as one that does not know it writes it
+    data[22:26] = bytes(4)
+    (tmp_path / "x.flac").write_bytes(data)
+    soundfile.write(tmp_path / "x.wav", np.zeros(32 * 8_000), 8_000)
+    for name in ("x.flac", "x.wav"):
+        with pytest.raises(DataError, match=rf"{name} lasts .* s by its header; at most 30 s"):
+            recording(tmp_path / name)
 
 
 def test_a_header_written_to_a_pipe_promises_nothing(tmp_path):
     soundfile.write(tmp_path / "x.wav", np.zeros(400), 16_000)
     data = bytearray((tmp_path / "x.wav").read_bytes())
     length = data.index(b"data") + 4
-    data[4:8] = data[length : length + 4] = b"\xff" * 4
-    (tmp_path / "x.wav").write_bytes(data)
-    assert len(recording(tmp_path / "x.wav")[0]) == 400
+    for promised in (b"\xff" * 4, (801).to_bytes(4, "little")):  # or one byte too many
+        data[length : length + 4] = promised
+        (tmp_path / "x.wav").write_bytes(data)
+        assert len(recording(tmp_path / "x.wav")[0]) == 400
 
 
 def test_a_file_without_a_header_is_named(tmp_path):
