@@ -19,6 +19,7 @@ from skiplib import floor as floors
 from skiplib.config import experiment
 from skiplib.corpora import ImageTextCorpus, TextSpeechCorpus
 from skiplib.corpora.folder import Folder
+from skiplib.corpora.voiced import spoken_captions
 from skiplib.errors import ConfigError, DataError
 from skiplib.explore import examples
 from skiplib.prepare import prepare
@@ -74,10 +75,14 @@ def test_both_protocols(own):
 
 def test_a_split_is_drawn_by_name_where_none_is_given(own, tmp_path):
     listed(
-        tmp_path / "images" / "metadata.csv", [(f"{i}.png", "a wall") for i in range(200)], "file_name,text"
+        tmp_path / "images" / "metadata.csv",
+        [(f"{i}.png", f"a wall {i}") for i in range(200)],
+        "file_name,text",
     )
     listed(
-        tmp_path / "speech" / "metadata.csv", [(f"{i}.wav", "a wall") for i in range(200)], "file_name,text"
+        tmp_path / "speech" / "metadata.csv",
+        [(f"{i}.wav", f"a wall {i}") for i in range(200)],
+        "file_name,text",
     )
     counts = [Folder(tmp_path).image_text_count(split) for split in ("train", "test")]
     assert sum(counts) == 200 and 5 < counts[1] < 40
@@ -98,6 +103,17 @@ def test_a_split_is_drawn_by_name_where_none_is_given(own, tmp_path):
         ),
         ([("1.png", "a", "train")], "file_name,text,split", "lists no file for test: 1 rows"),
         ([("1.png", "a bus", " two men")], "file_name,text", "line 2: more cells than columns; .* in quotes"),
+        ([("a dog runs " * 99, "1.png", "train")], "file_name,text,split", "line 2: .*columns swapped"),
+        (
+            [("1.png", "a bus\nstops", "train"), ("./1.png", "a bus", "test")],
+            "file_name,text,split",
+            "line 4: 1.png is in training and test",
+        ),
+        (
+            [("1.png", "a bus", "train"), ("2.png", "a dog", "test"), ("3.png", "a dog", "test")],
+            "file_name,text,split",
+            "one text for test; two that differ",
+        ),
     ],
 )
 def test_a_table_that_does_not_fit_is_named(own, tmp_path, rows, columns, message):
@@ -118,10 +134,24 @@ def test_a_file_is_in_one_split(own, tmp_path):
 
 def test_a_recording_has_one_text(own, tmp_path):
     (tmp_path / "images").symlink_to(own / "images")
-    rows = [("1.wav", "a", "train"), ("1.wav", "b", "train"), ("2.wav", "b", "test")]
+    rows = [("1.wav", "a", "train"), ("1.wav", "b", "train"), ("2.wav", "b", "test"), ("3.wav", "c", "test")]
     listed(tmp_path / "speech" / "metadata.csv", rows)
     with pytest.raises(DataError, match=r"1.wav stands 2 times"):
         Folder(tmp_path).fingerprint()  # before anything is prepared
+
+
+def test_a_misspelt_column_is_no_sentence_without_a_recording(own, tmp_path):
+    (tmp_path / "images").symlink_to(own / "images")
+    listed(tmp_path / "speech" / "metadata.csv", [("1.wav", "a bus", "train")], "filename,text,split")
+    with pytest.raises(DataError, match=r"columns file_name, text, split, not \['filename'"):
+        Folder(tmp_path).text_speech_count("train")
+
+
+def test_the_truth_speaks_the_first_caption_that_can_be_said(own, tmp_path):
+    (tmp_path / "speech").symlink_to(own / "speech")
+    rows = [("1.png", "a bus", "train"), ("2.png", "☃", "test"), ("2.png", "a dog", "test")]
+    listed(tmp_path / "images" / "metadata.csv", rows)
+    assert [item.text for item in spoken_captions(Folder(tmp_path), 1, 16_000)] == ["a dog"]
 
 
 @pytest.mark.parametrize("columns", ["text", "file_name,text"])

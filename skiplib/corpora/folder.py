@@ -21,6 +21,7 @@ import csv
 import hashlib
 from collections.abc import Iterator
 from functools import cached_property, partial
+from os.path import normpath
 from pathlib import Path
 
 from skiplib.corpora import ImageTextItem, TextSpeechItem, checked
@@ -29,6 +30,8 @@ from skiplib.errors import DataError
 from skiplib.media import picture, recording
 
 METADATA = "metadata.csv"
+COLUMNS = ("file_name", "text", "split")
+LONGEST = 1_000  # characters of a path
 LINE = f"{METADATA}, line "  # begins the name of a sentence without a file
 SPLIT_OF = {"train": "train", "test": "test", "validation": "test", "val": "test", "dev": "test"}
 
@@ -89,15 +92,19 @@ def _read(path: Path, files: bool) -> dict[str, dict[str, list[str]]]:
     `text`, or lacks a split."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file))
+            reader = csv.DictReader(file)
+            rows = [(reader.line_num, row) for row in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(
             f"{path} cannot be read ({error}): a table with file_name,text is needed there"
         ) from error
+    columns = [*(reader.fieldnames or ())]
+    if not files and not {*columns} <= {*COLUMNS}:  # a misspelt one would be sentences without recordings
+        raise DataError(f"{path}: there may be columns {', '.join(COLUMNS)}, not {columns}")
     found: dict[str, dict[str, list[str]]] = {"train": {}, "test": {}}
-    for line, row in enumerate(rows, start=2):
+    for line, row in rows:
         text = row.get("text")
-        name = row.get("file_name") or ("" if files else f"{LINE}{line}")
+        name = normpath(row["file_name"]) if row.get("file_name") else "" if files else f"{LINE}{line}"
         if not name or text is None:
             raise DataError(f"{path}, line {line}: columns file_name and text are needed, not {list(row)}")
         if None in row:
@@ -105,12 +112,16 @@ def _read(path: Path, files: bool) -> dict[str, dict[str, list[str]]]:
         split = row.get("split") or ("test" if _drawn(row.get("file_name") or text) else "train")
         if split not in SPLIT_OF:
             raise DataError(f"{path}, line {line}: unknown split {split!r}; there are: {', '.join(SPLIT_OF)}")
+        if len(name) > LONGEST:
+            raise DataError(f"{path}, line {line}: no file has a name so long; are the columns swapped?")
         if name in found["test" if SPLIT_OF[split] == "train" else "train"]:
             raise DataError(f"{path}, line {line}: {name} is in training and test: one split a file")
         found[SPLIT_OF[split]].setdefault(name, []).append(text)
-    for split, files in found.items():
-        if not files:
+    for split, listed in found.items():
+        if not listed:
             raise DataError(f"{path} lists no file for {split}: {len(rows)} rows are too few, or one-sided")
+    if len({text for texts in found["test"].values() for text in texts}) < 2:
+        raise DataError(f"{path} has one text for test; two that differ are the least that can be told apart")
     return found
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from skiplib.cleaning import clean
 from skiplib.corpora import ImageTextCorpus, TextSpeechItem
+from skiplib.errors import DataError
 
 
 def record(text: str, rate: int) -> tuple[np.ndarray, int]:
@@ -28,10 +29,18 @@ def spoken(name: str, text: str, rate: int) -> TextSpeechItem:
 
 
 def spoken_captions(corpus: ImageTextCorpus, n: int, rate: int) -> Iterator[TextSpeechItem]:
-    """The first caption of each of the first `n` test images, spoken; for evaluation only.
+    """The first caption that can be said of each of the first `n` test images, spoken; for evaluation only.
 
     The ids are those of the images. Pairing them with the images gives the true triples, which no system
     may train on.
     """
     for item in islice(corpus.image_text("test"), n):
-        yield spoken(item.id, item.captions[0], rate)
+        yield spoken(item.id, next(filter(_sayable, item.captions), item.captions[0]), rate)
+
+
+def _sayable(text: str) -> bool:
+    """Whether anything of `text` can be said: a caption that cannot is not kept (`shards`)."""
+    try:
+        return bool(clean(text)[0])
+    except DataError:
+        return False
