@@ -30,13 +30,21 @@ def image_array(image: Any, size: int) -> np.ndarray:
             raise DataError(f"an array of shape {array.shape} is not an image") from error
     try:
         image.load()  # PIL reads pixels late: a truncated file shows here
-        image = _in_eight_bits(ImageOps.exif_transpose(image))
+        image = _in_eight_bits(_upright(image))
         if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
             rgba = image.convert("RGBA")
             image = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
         return np.asarray(ImageOps.fit(image.convert("RGB"), (size, size), Image.Resampling.BOX))
     except Exception as error:  # Pillow's errors have no base of their own, as in `media.picture`
         raise DataError(f"the image cannot be read: {error}") from error
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """The image turned as its EXIF says; as it is where that is damaged, which hides no pixel."""
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:  # a malformed EXIF raises SyntaxError, struct.error and others
+        return image
 
 
 def _in_eight_bits(image: Image.Image) -> Image.Image:

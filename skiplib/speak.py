@@ -18,6 +18,7 @@ from skiplib.audio import to_waves
 from skiplib.checkpoints import load_model
 from skiplib.errors import CheckpointError, DataError, SkiplibError
 from skiplib.files import whole
+from skiplib.inputs import image_array
 from skiplib.media import picture
 from skiplib.shipped import locate
 from skiplib.systems import System
@@ -48,10 +49,12 @@ def _batch(model: System, wavs: Sequence[tuple[Path, Path]]) -> Iterator[tuple[P
     found, pictures = [], []
     for path, wav in wavs:
         try:
-            pictures.append(picture(path))
+            shown = picture(path)
+            image_array(shown, model.experiment.image.size)  # what cannot be used shows here
+            pictures.append(shown)
             found.append((path, wav))
         except DataError as error:
-            yield path, error, ""
+            yield path, DataError(str(error) if str(path) in str(error) else f"{path}: {error}"), ""
     if not found:
         return
     mels = model.translate(pictures, "image", "speech")

@@ -64,12 +64,18 @@ def test_a_truncated_picture_is_refused():
 
 
 def test_whatever_pillow_raises_is_ours(monkeypatch):
-    def broken(image):
-        raise SyntaxError("not a TIFF file")  # of a malformed EXIF
+    def broken(*_):
+        raise SyntaxError("not a TIFF file")
 
-    monkeypatch.setattr("skiplib.inputs.ImageOps.exif_transpose", broken)
+    monkeypatch.setattr("skiplib.inputs.ImageOps.fit", broken)
     with pytest.raises(DataError, match="cannot be read: not a TIFF file"):
         image_array(Image.new("RGB", (8, 8)), 8)
+
+
+def test_a_damaged_exif_hides_no_pixel():
+    file = io.BytesIO()
+    Image.new("RGB", (8, 8), "red").save(file, "PNG", exif=b"Exif\0\0garbage")
+    assert image_array(Image.open(file), 8)[0, 0].tolist() == [255, 0, 0]
 
 
 @pytest.mark.parametrize("bad", [np.zeros((0, 80)), np.zeros((5, 40)), np.full((5, 80), np.nan)])
