@@ -46,7 +46,8 @@ def compare(
     first: Sequence[Record], second: Sequence[Record], metric: str, than: str = ""
 ) -> tuple[float, float, float, int] | None:
     """Mean paired difference `first` - `second` of a metric (or of it and `than`), its 95% interval, and the
-    number of seeds that both have; None without any. The records of each are of one system."""
+    number of seeds that both have, over as many items; None without any. The records of each are of one
+    system."""
     by_seed = [
         {r.seed: r for r in records if wanted in r.metrics}
         for records, wanted in ((first, metric), (second, than or metric))
@@ -55,7 +56,8 @@ def compare(
     if not seeds:
         return None
     pairs = [(_scores(by_seed[0][seed], metric), _scores(by_seed[1][seed], than or metric)) for seed in seeds]
-    return *paired_bootstrap(*zip(*pairs, strict=True)), len(seeds)
+    pairs = [(one, other) for one, other in pairs if len(one) == len(other)]
+    return (*paired_bootstrap(*zip(*pairs, strict=True)), len(pairs)) if pairs else None
 
 
 def _scores(record: Record, metric: str) -> Scores:

@@ -51,9 +51,8 @@ def derived(record: Record) -> Record:
         known = {name: record.scores(name) for name in SPEAKABLE if len(rows)}
         scores |= {f"{name}_speakable": found.take(rows) for name, found in known.items() if found}
     heard, written = record.outputs.get("i2s"), record.outputs.get("i2t")
-    pairs = [(x, y) for x, y in zip(written or (), heard or (), strict=False) if normalise(x)]
-    if pairs:
-        scores["i2s_i2t_wer"] = metrics.wer(*map(list, zip(*pairs, strict=True)))
+    if heard and written and any(normalise(text) for text in written):
+        scores["i2s_i2t_wer"] = metrics.wer(written, heard)
     scenes = _test_items(world_of(record), len(heard)) if heard and record.corpus == "skipworld" else []
     if heard and scenes:
         scores |= _shuffled(scenes, heard, written)

@@ -37,7 +37,10 @@ def style() -> None:
     for limit, value in {"max_colwidth": None, "max_rows": 100, "max_columns": 30}.items():
         pd.set_option(f"display.{limit}", value)
     sns.set_theme(context="notebook", style="whitegrid", palette="colorblind", font_scale=0.85)
-    sns.mpl.rcParams.update({"figure.dpi": 90, "axes.titlesize": "medium", "figure.titlesize": "large"})
+    # No mathematics: what a judge heard may hold a $.
+    sns.mpl.rcParams.update(
+        {"text.parse_math": False, "figure.dpi": 90, "axes.titlesize": "medium", "figure.titlesize": "large"}
+    )
 
 
 def scenes(

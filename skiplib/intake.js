@@ -53,6 +53,7 @@ function render({ model, el }) {
 
   async function take(given) {
     if (!given) return;
+    file.value = ""; // or choosing the same file again is no change
     if (given.size > LARGEST) {
       say(`${given.name} has ${(given.size / 1e6).toFixed(1)} MB; at most ${LARGEST / 1e6} MB are taken.`);
       return;

@@ -112,8 +112,8 @@ function render({ model, el }) {
   }
 
   function choose(h, s) {
-    chosen.head = Math.min(heads - 1, Math.max(0, h));
-    chosen.slot = Math.min(slots - 1, Math.max(0, s));
+    chosen.head = Math.min(heads - 1, Math.max(0, Math.round(h) || 0));
+    chosen.slot = Math.min(slots - 1, Math.max(0, Math.round(s) || 0));
     head.value = `${chosen.head + 1}`;
     slot.value = `${chosen.slot + 1}`;
     draw();
@@ -122,7 +122,7 @@ function render({ model, el }) {
 
   function search() {
     const wanted = word.value.trim().toLowerCase();
-    const holds = captions.flatMap((text, item) => (text.toLowerCase().split(/\W+/).includes(wanted) ? [item] : []));
+    const holds = captions.flatMap((text, item) => (text.toLowerCase().split(/[^\w']+/).includes(wanted) ? [item] : []));
     if (!wanted || !holds.length || holds.length === items) {
       found.textContent = !wanted ? "" : holds.length ? `All inputs hold "${wanted}".` : `No input holds "${wanted}".`;
       return;

@@ -23,7 +23,13 @@ from skiplib.sentences import sentences
 
 FREQUENCIES = (0, 1, 30, 100, 300, 1_000, 3_000)  # where ranges of a word's count begin
 TASKS = ("s2t", "t2s")
-LOSSES = ("writes a word that B lacks", "begins otherwise", "says more", "says another or fewer")
+WAYS = (
+    "says it as written",
+    "writes a word that B lacks",
+    "begins otherwise",
+    "says more",
+    "says another or fewer",
+)
 
 
 def by_frequency(
@@ -82,36 +88,38 @@ def by_kind(runs: Sequence[Record]) -> pd.DataFrame:
     return frame.rename_axis("sentences that tell")
 
 
-def spoken_loss(written: str, heard: str, known: set[str]) -> str:
-    """How what is heard of an image departs from the same model's own text of it, the first of `LOSSES` that
-    is true: the text has a word that is not in `known`, the words that B has, so that no speech can say it;
-    the first word heard is another one; more content words are heard than written; or something else, if any.
+def way(written: str, heard: str, known: set[str]) -> str:
+    """How what is heard of an image departs from the same model's own text of it, the first of `WAYS` that is
+    true: it does not; the text has a word that is not in `known`, the words that B has, so that no speech can
+    say it; the first word heard is another one; more content words are heard than written; or something else.
     """
     wrote, said = normalise(written).split(), normalise(heard).split()
+    if wrote == said:
+        return WAYS[0]
     if not known.issuperset(wrote):
-        return LOSSES[0]
+        return WAYS[1]
     if wrote[:1] != said[:1]:
-        return LOSSES[1]
-    return LOSSES[2 if len(content_words(heard)) > len(content_words(written)) else 3]
+        return WAYS[2]
+    return WAYS[3 if len(content_words(heard)) > len(content_words(written)) else 4]
 
 
 def by_loss(runs: Sequence[Record]) -> pd.DataFrame:
-    """What SkipWorld's images lose in saying, 1 - `i2s_content_accuracy`, as a sum over `LOSSES`: a row each,
+    """What SkipWorld's images lose in saying, 1 - `i2s_content_accuracy`, as a sum over `WAYS`: a row each,
     with the share of the scenes where that happens, what it costs with its 95% interval over runs and items,
-    and by seed. What is lost because the text is wrong already counts where its speech belongs.
+    and by seed. What is lost because the text is wrong already counts where its speech belongs. Empty where
+    no run writes and speaks.
 
     Raises `DataError` if there is no run, or one of another corpus or world.
     """
     known = set(vocabularies(_world(runs)).b)
+    runs = [r for r in runs if {"i2t", "i2s"} <= r.outputs.keys()]
     kinds = [
-        np.array(
-            [spoken_loss(*texts, known) for texts in zip(r.outputs["i2t"], r.outputs["i2s"], strict=True)]
-        )
+        np.array([way(*texts, known) for texts in zip(r.outputs["i2t"], r.outputs["i2s"], strict=True)])
         for r in runs
     ]
     found = [r.scores("i2s_content_accuracy") for r in runs]
     rows = {}
-    for name in LOSSES:
+    for name in WAYS if runs else ():
         masks = [kind == name for kind in kinds]
         parts = [
             ItemScores((scores.denominator - scores.numerator) * mask, scores.denominator)

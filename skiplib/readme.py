@@ -75,7 +75,7 @@ def systems(
             cell = _cell(found.loc[metric], digits=3) if metric in found.index else "missing"
             cells.append(f"({said[metric]:.3g}) {cell}" if metric in said else cell)
         size = parameters(name, own[0].scale, own[0].corpus) if own else parameters(name)
-        rows.append([f"`{name}`", f"{size / 1e6:.2f} M", str(len(own)), *cells])
+        rows.append([f"`{name}`", size, str(len(own)), *cells])
     return _markdown(rows) if len(rows) > 1 else NOTHING
 
 

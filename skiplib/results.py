@@ -15,6 +15,7 @@ from skiplib import claims, paper, records
 from skiplib.claims import FAMILIES, member
 from skiplib.config import RECORDS_DIR, experiment
 from skiplib.derived import chosen
+from skiplib.errors import ConfigError
 from skiplib.files import whole
 from skiplib.model import parameter_counts
 from skiplib.paper import Comparison
@@ -72,7 +73,7 @@ def shown(frame: pd.DataFrame, runs: Sequence[Record], table: str) -> pd.DataFra
         metric = row.metric if percent == 1 else f"{row.metric} (%)"
         cells[metric, row.row] = {
             "in the paper": paper.TITLES.get(row.row, "-"),
-            "parameters": f"{parameters(row.row, row.scale, row.corpus) / 1e6:.2f} M",
+            "parameters": parameters(row.row, row.scale, row.corpus),
             "reported": "-" if pd.isna(row.reported) else f"{percent * row.reported:.1f}",
             "measured": f"{percent * row.measured:.1f}" if row.seeds else "missing",
             "95% interval": f"{percent * row.ci_low:.1f} to {percent * row.ci_high:.1f}" if row.seeds else "",
@@ -87,9 +88,13 @@ def shown(frame: pd.DataFrame, runs: Sequence[Record], table: str) -> pd.DataFra
 
 
 @cache
-def parameters(system: str, scale: str = "demo", corpus: str = "skipworld") -> int:
-    """How many parameters a system has by its own defaults, C and a baseline's discriminators included."""
-    return parameter_counts(build(experiment(system, scale, corpus)))["total"]
+def parameters(system: str, scale: str = "demo", corpus: str = "skipworld") -> str:
+    """How many million parameters a system has by its own defaults, with C or a baseline's discriminators;
+    "-" where it cannot be."""
+    try:
+        return f"{parameter_counts(build(experiment(system, scale, corpus)))['total'] / 1e6:.2f} M"
+    except ConfigError:  # cyclegan over features
+        return "-"
 
 
 def vocabulary(runs: Sequence[Record]) -> pd.DataFrame:

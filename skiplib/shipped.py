@@ -50,7 +50,10 @@ def about(name: str) -> pd.Series:
     experiment = checkpoints.experiment_of(path)
     told = {key: getattr(experiment, key) for key in ("variant", "corpus", "scale", "seed")}
     records = (path.with_suffix(".json"), config.RUNS_DIR / "records" / f"{name}.json")
+    own = digest(path)  # a record may be of the checkpoint that was there before
     for record in (read_record(place) for place in records if place.is_file()):
+        if record.artefacts.get("checkpoint") != own:
+            continue
         told["commit"] = (record.provenance.commit or "unknown")[:12]
         told |= {key: record.metrics[key].value for key in MAIN[record.corpus] if key in record.metrics}
     return pd.Series(told, name=name)

@@ -87,6 +87,10 @@ def test_only_seeds_of_both_are_compared() -> None:
     found = compare(runs("ours", 1.0, 3), runs("no_T", 1.2, 2), "s2t_wer")
     assert found is not None and found[3] == 2
     assert compare(runs("ours", 1.0), [], "s2t_wer") is None
+    fewer = runs("no_T", 1.2, 3, items=150)
+    assert compare(runs("ours", 1.0), fewer, "s2t_wer") is None, "they were measured on other items"
+    mixed = compare(runs("ours", 1.0), [*fewer[:1], *runs("no_T", 1.2)[1:]], "s2t_wer")
+    assert mixed is not None and mixed[3] == 2
 
 
 def test_every_claim_names_systems_that_exist_and_has_a_verdict() -> None:

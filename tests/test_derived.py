@@ -47,7 +47,10 @@ def test_nothing_follows_from_nothing() -> None:
 def test_speech_is_held_against_the_model_s_own_text() -> None:
     said = {"i2t": ["a red star", "", "a blue star"], "i2s": ["A red star.", "babble", "a green star"]}
     metric = derived(record(said)).metrics["i2s_i2t_wer"]
-    assert (metric.value, metric.n) == (pytest.approx(1 / 6, abs=1e-5), 2)
+    assert (metric.value, metric.n) == (pytest.approx(1 / 6, abs=1e-5), 3), (
+        "items stay those of other systems"
+    )
+    assert "i2s_i2t_wer" not in derived(record({"i2t": [""], "i2s": ["babble"]})).metrics
 
 
 def test_different_words_are_counted_once_and_those_that_tell_something_apart() -> None:

@@ -44,6 +44,12 @@ def test_scenes(tmp_path: Path) -> None:
     assert figure.get_suptitle() == "All"
 
 
+def test_what_was_heard_of_money_is_no_mathematics(tmp_path: Path) -> None:
+    heard = "It's $50, #1 at $60_"
+    figure = saved(figures.scenes(np.zeros((1, 3, 8, 8), np.uint8), [heard]), tmp_path)
+    assert titles(figure) == [heard]
+
+
 def test_spectrograms_share_their_axes(tmp_path: Path) -> None:
     mels = [RNG.random((frames, 80), dtype=np.float32) for frames in (40, 80)]
     figure = saved(figures.spectrograms(mels, ["short", "long"], Audio()), tmp_path)

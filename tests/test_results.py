@@ -9,16 +9,20 @@ from test_claims import runs
 from skiplib import claims, paper
 from skiplib.config import RECORDS_DIR
 from skiplib.derived import chosen
-from skiplib.records import read_records
-from skiplib.results import COLUMNS, commands, results, shown
+from skiplib.records import Record, read_records
+from skiplib.results import COLUMNS, commands, parameters, results, shown, vocabulary
+
+
+@pytest.fixture(scope="module")
+def committed() -> list[Record]:
+    return chosen(read_records(RECORDS_DIR))
 
 
 @pytest.mark.parametrize("name", ["results", "claims"])
-def test_the_files_follow_from_the_records(name: str) -> None:
-    found = chosen(read_records(RECORDS_DIR))
-    made = results(found) if name == "results" else claims.verdicts(found)
-    committed = (RECORDS_DIR.parent / f"{name}.csv").read_text(encoding="utf-8")
-    assert made.to_csv(index=False, float_format="%.6g") == committed, "run: python -m skiplib.results"
+def test_the_files_follow_from_the_records(name: str, committed: list[Record]) -> None:
+    made = results(committed) if name == "results" else claims.verdicts(committed)
+    kept = (RECORDS_DIR.parent / f"{name}.csv").read_text(encoding="utf-8")
+    assert made.to_csv(index=False, float_format="%.6g") == kept, "run: python -m skiplib.results"
 
 
 def test_every_row_of_the_paper_is_there_and_ours_beside_it() -> None:
@@ -32,6 +36,21 @@ def test_every_row_of_the_paper_is_there_and_ours_beside_it() -> None:
     assert four.loc["no_T", "verdict"] == claims.SUPPORTED and four.loc["no_M", "verdict"] == claims.UNDECIDED
     assert four.loc["no_T", "seeds"] == 3 and four.loc["no_M", "seeds"] == 0
     assert four.loc["no_T", "command"].count("make ablation VARIANT=no_T") == 3
+
+
+def test_a_system_that_cannot_be_has_no_parameters() -> None:
+    assert parameters("cyclegan") == "5.10 M"
+    assert parameters("cyclegan", corpus="flickr8k+ljspeech") == "-"
+    photographs = results([], corpus="flickr8k+ljspeech")
+    assert "-" in set(shown(photographs, [], "1")["parameters"])
+
+
+def test_the_vocabulary_of_each_system_is_told(committed: list[Record]) -> None:
+    assert vocabulary([]).empty
+    found = vocabulary(committed)
+    assert {"ours", "ours_aligned", "piecewise", "cyclegan"} <= {*found.index}
+    assert found.loc["piecewise", "seeds"] == 5
+    assert found.loc["cyclegan", "zero-shot concepts said"] != "missing"
 
 
 def test_a_table_to_read_says_what_is_missing() -> None:

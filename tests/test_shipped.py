@@ -60,6 +60,7 @@ def test_the_record_of_another_checkpoint_does_not_ship(runs: Path) -> None:
     with pytest.raises(CheckpointError, match="record of another checkpoint"):
         shipped.ship(RUN)
     assert not list(shipped.FOLDER.glob("*"))
+    assert [*shipped.about(RUN).index] == ["variant", "corpus", "scale", "seed"], "nor is it told of this one"
 
 
 def test_names_paths_and_baselines(runs: Path, tmp_path: Path) -> None:
