@@ -11,7 +11,33 @@ from jaxtyping import Float, Int
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from skiplib.errors import DataError
+from skiplib.errors import ConfigError, DataError
+
+NAMES = {"image": "images", "text": "sentences", "speech": "mels"}
+AXES = {"image": 3, "text": 0, "speech": 2}  # of a single one that comes as an array; a grey picture has two
+
+
+def check_batch(x: Any, source: str, batch: int = 1) -> None:
+    """Raises `DataError` if `x` is no batch of images, sentences or mels but a single one, or holds none or
+    anything else; `ConfigError` if it is to be taken by fewer than one at a time."""
+    alone = isinstance(x, str | bytes | Image.Image) or not (
+        hasattr(x, "__len__") and hasattr(x, "__getitem__")
+    )
+    if isinstance(x, Tensor | np.ndarray):
+        grey = source == "image" and x.ndim == 2 and x.dtype in (torch.uint8, np.uint8)
+        alone = x.ndim == AXES[source] or grey
+    if alone:
+        raise DataError(
+            f"a batch of {NAMES[source]} is needed, not {type(x).__name__}: put a single one in a list"
+        )
+    if len(x) == 0:
+        raise DataError(f"there are no {NAMES[source]}")
+    wanted = {"text": str, "speech": Tensor | np.ndarray}.get(source, object)
+    for i, item in enumerate(x if source != "image" else ()):
+        if not isinstance(item, wanted):
+            raise DataError(f"{NAMES[source]} are needed, and number {i} is {type(item).__name__}")
+    if batch < 1:
+        raise ConfigError(f"batches of {batch}: one or more at a time")
 
 
 def image_array(image: Any, size: int) -> np.ndarray:
@@ -74,8 +100,7 @@ def image_batch(images: Any, size: int) -> Float[Tensor, "batch 3 size size"]:
         if pixels.shape[2:] == (size, size):
             return pixels.float() / 127.5 - 1
         images = [row.permute(1, 2, 0).numpy() for row in pixels]
-    if isinstance(images, Image.Image):
-        raise DataError("a batch of images is needed: put the image in a list")
+    check_batch(images, "image")
     arrays = np.stack([image_array(image, size) for image in images])
     return torch.from_numpy(arrays).permute(0, 3, 1, 2).float() / 127.5 - 1
 

@@ -23,9 +23,9 @@ from skiplib.bottleneck import (
 from skiplib.config import Experiment
 from skiplib.decoders import ImageDecoder, TextDecoder
 from skiplib.encoders import Encoded, SpeechEncoder, TextEncoder, image_encoder
-from skiplib.errors import ConfigError, DataError
+from skiplib.errors import ConfigError
 from skiplib.features import seen_batch
-from skiplib.inputs import mel_batch
+from skiplib.inputs import check_batch, mel_batch
 from skiplib.modes import as_used
 from skiplib.speech_decoder import SpeechDecoder
 
@@ -122,15 +122,17 @@ class SkipNet(nn.Module):
 
     @torch.inference_mode()
     def encode(self, x: Any, source: str, batch: int = 64) -> Code:
-        """The code of images, sentences or mels (as `translate` takes them), evaluated in batches."""
+        """The code of images, sentences or mels (as `translate` takes them), evaluated in batches.
+
+        Raises `DataError` on input that cannot be used, `ConfigError` on an unknown modality.
+        """
         self._check(source)
+        check_batch(x, source, batch)
         encode = {"image": self._encode_images, "text": self._encode_texts, "speech": self._encode_mels}[
             source
         ]
         self.eval()
         parts = [encode(x[i : i + batch]) for i in range(0, len(x), batch)]
-        if not parts:
-            raise DataError("there is nothing to encode")
         if parts[0].mask is not None:  # steps differ from batch to batch
             return _join_padded(parts)
         slots = None if parts[0].slots is None else torch.cat([p.slots for p in parts])
@@ -138,7 +140,8 @@ class SkipNet(nn.Module):
 
     @torch.inference_mode()
     def decode(self, code: Code, target: str, batch: int = 64) -> Any:
-        """Images, sentences or mels from a code, evaluated in batches."""
+        """Images, sentences or mels from a code, evaluated in batches. Raises `ConfigError` on an unknown
+        modality."""
         self._check(target)
         self.eval()
         parts = [code[i : i + batch] for i in range(0, len(code.u), batch)]

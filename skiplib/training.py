@@ -61,8 +61,8 @@ def train(
     first another run's, for fine-tuning on another corpus.
 
     Raises `CheckpointError` if there is no such run or its model is of another shape, and `TrainingError` if
-    the loss stops being a number (the batch is kept then, in `diverged.safetensors`), or processes find
-    different checkpoints.
+    the loss or a gradient stops being a number (the batch is kept then, in `diverged.safetensors`), or
+    processes find different checkpoints.
     """
     finished, processes = _usable(folder / FINAL, experiment, prepared), team()
     processes.agree(finished is not None, "whether the run is finished")
@@ -97,8 +97,15 @@ def train(
         spent = seconds + time.monotonic() - begun
         checkpoints.save(path, tensors, experiment, step=step, seconds=spent, data=prepared.content, **where)
 
-    def gradients(step: int, stage: Stage) -> tuple[Tensor, dict[str, float]]:
-        """Those of a step, and the loss of its last batch."""
+    def diverged(step: int, what: str, a: BatchA, b: BatchB) -> TrainingError:
+        """The error to raise; the batch is kept, and no weight has moved by it."""
+        checkpoints.save(folder / DIVERGED, _batch_tensors(a, b), experiment, step=step)
+        return TrainingError(
+            f"{what} at step {step} of {experiment.variant}; the batch is kept in {folder / DIVERGED}"
+        )
+
+    def gradients(step: int, stage: Stage) -> tuple[Tensor, dict[str, float], list[Tensor]]:
+        """Those of a step, clipped: the loss of its last batch, its terms, and the norms before."""
         model.zero_grad()
         for i in own:
             place = step * optim.accumulate + i
@@ -106,15 +113,14 @@ def train(
             torch.manual_seed(_seed(experiment.seed, place))
             total, terms = step_module(a, b, min(1.0, step / joint), stage=stage)
             if not torch.isfinite(total):
-                checkpoints.save(folder / DIVERGED, _batch_tensors(a, b), experiment, step=step)
-                raise TrainingError(
-                    f"the loss is {total.item()} at step {step} of {experiment.variant}: {terms}; "
-                    f"the batch is kept in {folder / DIVERGED}"
-                )
+                raise diverged(step, f"the loss is {total.item()} ({terms})", a, b)
             fabric.backward(total / optim.accumulate)
         processes.sum_gradients(model)
         processes.average_statistics(model)
-        return total, terms
+        norms = [nn.utils.clip_grad_norm_(part, optim.clip) for part in parts]
+        if not all(torch.isfinite(norm) for norm in norms):
+            raise diverged(step, f"a gradient is no number, with a loss of {total.item()} ({terms})", a, b)
+        return total, terms, norms
 
     begun = saved = time.monotonic()
     model.train()
@@ -124,8 +130,7 @@ def train(
             rest(model, experiment, stage)
         if stage in (Stage.TEXT, Stage.CHAIN) and step == plan[stage].start:
             _forget(optimisers, [model.get_submodule(part) for part in learning(experiment, stage)])
-        total, terms = gradients(step, stage)
-        norms = [nn.utils.clip_grad_norm_(part, optim.clip) for part in parts]
+        total, terms, norms = gradients(step, stage)
         for optimiser in wrapped:
             optimiser.step()
         if logbook is None:

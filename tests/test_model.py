@@ -1,11 +1,13 @@
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from skiplib.bottleneck import MODALITIES
 from skiplib.config import experiment
 from skiplib.errors import ConfigError, DataError
 from skiplib.model import SkipNet, parameter_counts
+from skiplib.systems import build
 
 
 def inputs(prepared, n):
@@ -99,10 +101,34 @@ def test_translating_twice_gives_the_same(model, prepared):
 def test_unknown_modalities_and_empty_input_are_refused(model):
     with pytest.raises(ConfigError, match="image, text, speech"):
         model.translate(["a"], "text", "smell")
-    with pytest.raises(DataError):
-        model.translate([], "text", "image")
-    with pytest.raises(DataError):
+    with pytest.raises(DataError, match="text is empty"):
         model.translate([""], "text", "image")
+
+
+WRONG = [
+    ("hello", "text", "a batch of sentences is needed, not str: put a single one in a list"),
+    ([], "text", "there are no sentences"),
+    ([None], "text", "sentences are needed, and number 0 is NoneType"),
+    (iter(["hello"]), "text", "a batch of sentences is needed"),
+    (Image.new("RGB", (8, 9)), "image", "a batch of images is needed, not Image"),
+    (np.zeros((8, 9, 3), np.uint8), "image", "a batch of images is needed, not ndarray"),
+    (torch.zeros(3, 8, 9, dtype=torch.uint8), "image", "a batch of images is needed, not Tensor"),
+    (np.zeros((8, 9), np.uint8), "image", "a batch of images is needed"),
+    (np.zeros((9, 80), np.float32), "speech", "a batch of mels is needed, not ndarray"),
+    (["hello"], "speech", "mels are needed, and number 0 is str"),
+]
+
+
+@pytest.mark.parametrize(("x", "source", "named"), WRONG)
+@pytest.mark.parametrize("variant", ["ours", "separate"])
+def test_what_is_no_batch_is_refused(variant, x, source, named):
+    system = build(experiment(variant, "smoke"))
+    target = "image" if source == "text" else "text"
+    if (source, target) in system.tasks:
+        with pytest.raises(DataError, match=named):
+            system.translate(x, source, target)
+        with pytest.raises(ConfigError, match="batches of 0"):
+            system.translate(["a"], "text", "image", batch=0)
 
 
 @pytest.mark.parametrize(

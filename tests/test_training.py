@@ -194,6 +194,21 @@ def test_a_loss_that_is_no_number_stops_the_run(prepared, folder, smoke, monkeyp
     assert torch.equal(kept["a.image"], a.image) and torch.equal(kept["b.text.ids"], b.text.ids)
 
 
+def test_a_gradient_that_is_no_number_moves_no_weight(prepared, folder, smoke, monkeypatch):
+    """The square root of nothing: the loss is a number and its gradient is none."""
+
+    def poisoned(model, *_):
+        zero = sum(p.sum() for p in model.speech_decoder.parameters()) * 0.0
+        return torch.sqrt(zero) + 1.0, {}
+
+    monkeypatch.setattr(systems, "objective", poisoned)
+    with pytest.raises(
+        TrainingError, match=r"a gradient is no number, with a loss of 1\.0 .*at step 0 .*kept"
+    ):
+        train(smoke, prepared, folder)
+    assert (folder / DIVERGED).exists() and not (folder / RESUME).exists() and not (folder / FINAL).exists()
+
+
 def test_gradients_of_several_batches_make_one_step(prepared, folder, monkeypatch):
     overlay = {
         "optim.accumulate": 3,

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from skiplib.config import Experiment
 from skiplib.errors import ConfigError
+from skiplib.inputs import check_batch
 from skiplib.model import code_norm
 from skiplib.objective import BatchA, BatchB
 
@@ -49,9 +50,13 @@ class Baseline(nn.Module, ABC):
 
     @torch.inference_mode()
     def translate(self, x: Any, source: str, target: str, batch: int = 64) -> Any:
-        """As `SkipNet.translate`, in the directions of `tasks`. Raises `ConfigError` on another one."""
+        """As `SkipNet.translate`, in the directions of `tasks`.
+
+        Raises `ConfigError` on another direction, `DataError` on input that cannot be used.
+        """
         if (source, target) not in self.tasks:
             raise ConfigError(f"{self.experiment.variant} has no way from {source} to {target}")
+        check_batch(x, source, batch)
         self.eval()
         parts = [self.convert(x[i : i + batch], source, target) for i in range(0, len(x), batch)]
         return torch.cat(parts) if target == "image" else [y for part in parts for y in part]
