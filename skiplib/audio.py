@@ -89,12 +89,17 @@ def to_waves(
 def prepare_wave(wave: np.ndarray, rate: int, audio: Audio) -> Float[Tensor, " samples"]:
     """Any waveform as mono float samples at `audio.rate` Hz: channels are averaged, rates resampled.
 
-    `wave` has shape [samples] or [samples, channels]; integers are scaled to [-1, 1].
-    Raises `DataError` if it is empty, silent, not finite or longer than 30 s.
+    `wave` has shape [samples] or [samples, channels]; integers are scaled to [-1, 1], unsigned ones from
+    their middle. Raises `DataError` if it is empty, silent, not finite or longer than 30 s, or `rate` is no
+    whole number of Hz.
     """
-    samples = np.asarray(wave)
+    if rate < 1 or rate != int(rate):
+        raise DataError(f"a sampling rate is a positive whole number of Hz, not {rate}")
+    samples, rate = np.asarray(wave), int(rate)
     if np.issubdtype(samples.dtype, np.integer):
-        samples = samples / np.iinfo(samples.dtype).max
+        most = np.iinfo(samples.dtype).max
+        middle = (most + 1) // 2 if np.issubdtype(samples.dtype, np.unsignedinteger) else 0
+        samples = (samples.astype(np.float64) - middle) / (most - middle)
     if samples.ndim == 2:
         samples = samples.mean(axis=1)
     if samples.ndim != 1 or samples.size == 0:

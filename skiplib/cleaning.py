@@ -74,7 +74,7 @@ def clean(sentence: str) -> tuple[str, list[str]]:
 
 
 def _number(digits: str, to: str = "cardinal") -> str:
-    if len(digits) > LONGEST:
-        return " ".join(num2words(int(digit)) for digit in digits if digit.isdecimal())
+    if len(digits) > LONGEST:  # digit by digit
+        return " ".join("point" if digit == "." else num2words(int(digit)) for digit in digits)
     value = float(digits) if "." in digits else int(digits)
     return num2words(value, to=to)

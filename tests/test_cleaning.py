@@ -10,6 +10,8 @@ from skiplib.cleaning import clean
 from skiplib.errors import DataError
 from skiplib.text import decode, encode, normalise
 
+PI = "one four one five nine two six five three five eight nine seven nine"
+
 
 @pytest.mark.parametrize(
     ("written", "said"),
@@ -22,6 +24,7 @@ from skiplib.text import decode, encode, normalise
         ("He paid $3,500.50.", "He paid three thousand, five hundred point five dollars."),
         ("No. 5 is naïve, “he” said…", 'number five is naive, "he" said...'),
         ("No. It is not.", "No. It is not."),
+        ("pi is 3.14159265358979", f"pi is three point {PI}"),
         ("1234567890123", "one two three four five six seven eight nine zero one two three"),
     ],
 )
