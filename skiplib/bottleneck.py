@@ -37,6 +37,7 @@ class ModalityTransformer(nn.Module):
         )
 
     def forward(self, e: Float[Tensor, "*batch code"]) -> Float[Tensor, "*batch latent"]:
+        """z, normalised (`transformer.norm`), of codes of any modality; a batch norm wants all at once."""
         z = self.enter(e)
         if self.block is not None:
             positive = torch.relu(z)
@@ -87,6 +88,7 @@ class MemoryFusion(nn.Module):
         return torch.einsum("...hn,nhd->...hd", attention, self.values()).flatten(-2)
 
     def forward(self, z: Float[Tensor, "*batch latent"]) -> Float[Tensor, "*batch latent"]:
+        """u of Eq. 2."""
         return self.read(self.attention(z))
 
 
@@ -113,6 +115,7 @@ class ModalityClassifier(nn.Module):
         )
 
     def forward(self, z: Float[Tensor, "batch latent"]) -> Float[Tensor, "batch 3"]:
+        """Scores before a softmax."""
         return self.layers(z)
 
 

@@ -36,6 +36,7 @@ from skiplib.options import (
     TextEncoder,
     Transformer,
     World,
+    explain,
 )
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -228,7 +229,7 @@ def experiment(
     try:
         return Experiment.model_validate(values)
     except ValidationError as error:
-        raise ConfigError(_explain(error)) from error
+        raise ConfigError(explain(error)) from error
 
 
 def switches() -> dict[str, Any]:
@@ -252,13 +253,3 @@ def _set(values: dict[str, Any], name: str, value: Any) -> None:
         values.setdefault(group, {})[key] = value
     else:
         values[group] = value
-
-
-def _explain(error: ValidationError) -> str:
-    lines = []
-    for e in error.errors():
-        where, said = ".".join(map(str, e["loc"])), e["msg"].removeprefix("Value error, ")
-        # Of two switches that do not go together the input is all of their group: the message names them.
-        got = "" if isinstance(e["input"], dict) else f" (got {e['input']!r})"
-        lines.append(f"{where}: {said}{got}" if where else said)
-    return "a switch has a value that does not fit: " + "; ".join(lines)

@@ -46,6 +46,7 @@ class ImageDecoder(nn.Module):
         self.layers = nn.Sequential(*layers, nn.Tanh())
 
     def forward(self, u: Float[Tensor, "batch latent"]) -> Float[Tensor, "batch 3 height width"]:
+        """Pixels in [-1, 1], as Eq. 4 compares them."""
         return self.layers(self.enter(u).unflatten(1, (64, 4, 4)))
 
     @torch.inference_mode()

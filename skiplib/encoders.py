@@ -95,6 +95,7 @@ class CBHG(nn.Module):
     def forward(
         self, x: Float[Tensor, "batch time channels"], lengths: Int[Tensor, " batch"]
     ) -> Float[Tensor, "batch time two_channels"]:
+        """Both directions of the GRU at each character; what lies beyond a row's length has no meaning."""
         mask = valid(lengths, x.shape[1])[:, None].to(x.dtype)  # padding must not reach a valid step
         inputs = x.mT * mask
         bank = torch.cat([convolution(inputs)[..., : x.shape[1]] for convolution in self.bank], dim=1)
@@ -137,6 +138,7 @@ class TextEncoder(nn.Module):
         self.project = nn.Linear(2 * options.channels, experiment.code)
 
     def forward(self, ids: Int[Tensor, "batch time"], lengths: Int[Tensor, " batch"]) -> Encoded:
+        """e is the mean over the characters of a sentence; `lengths` counts them, the end symbol included."""
         steps = self.cbhg(self.prenet(self.embedding(ids)), lengths)
         mask = valid(lengths, ids.shape[1])
         mean = (steps * mask[..., None]).sum(1) / lengths[:, None]
@@ -155,6 +157,7 @@ class SpeechEncoder(nn.Module):
         self.gru = nn.GRU(options.chunk * experiment.audio.mels, experiment.code, batch_first=True)
 
     def forward(self, mel: Float[Tensor, "batch time mel"], lengths: Int[Tensor, " batch"]) -> Encoded:
+        """e is the GRU's state after a recording's last chunk; `lengths` counts frames of 12.5 ms."""
         mel = nn.functional.pad(mel, (0, 0, 0, -mel.shape[1] % self.chunk))
         mask = valid(lengths, mel.shape[1])[:, None, :, None]
         image = (mel[:, None] * mask).contiguous(memory_format=torch.channels_last)

@@ -20,6 +20,8 @@ RAMP = 0.1  # share of the joint steps over which the adversarial term grows to 
 
 @dataclass  # not frozen: Fabric moves the tensors of a batch in place
 class Texts:
+    """Sentences as padded symbol numbers, and their lengths, the end symbol included."""
+
     ids: Int[Tensor, "batch time"]
     lengths: Int[Tensor, " batch"]
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 
 class Frozen(BaseModel):
@@ -235,3 +235,14 @@ class Evaluation(Frozen):
 
     scenes: Size = 1_000
     sentences: Size = 1_000
+
+
+def explain(error: ValidationError) -> str:
+    """The switches that do not fit, one after the other, and why."""
+    lines = []
+    for e in error.errors():
+        where, said = ".".join(map(str, e["loc"])), e["msg"].removeprefix("Value error, ")
+        # Of two switches that do not go together the input is all of their group: the message names them.
+        got = "" if isinstance(e["input"], dict) else f" (got {e['input']!r})"
+        lines.append(f"{where}: {said}{got}" if where else said)
+    return "a switch has a value that does not fit: " + "; ".join(lines)

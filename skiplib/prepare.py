@@ -54,10 +54,12 @@ class TextSpeechSet:
     offsets: np.ndarray
 
     def mel(self, i: int) -> np.ndarray:
+        """The mel of sentence `i`, float16 [frames, 80]."""
         return self.frames[self.offsets[i] : self.offsets[i + 1]]
 
     @property
     def lengths(self) -> np.ndarray:
+        """How many frames each sentence has, [n]."""
         return np.diff(self.offsets)
 
 

@@ -54,6 +54,7 @@ class Thing:
 
     @property
     def kind(self) -> Kind:
+        """What tells it from the other thing of a scene: its colour and shape."""
         return self.colour, self.shape
 
 

@@ -28,6 +28,7 @@ class ItemScores:
 
     @property
     def value(self) -> float:
+        """The ratio of the sums; NaN if there was nothing to score."""
         total = self.denominator.sum()
         return float(self.numerator.sum() / total) if total else float("nan")
 
@@ -38,6 +39,7 @@ class ItemScores:
         return low, 1.0 if (self.numerator <= self.denominator).all() else np.inf
 
     def take(self, items: np.ndarray) -> ItemScores:
+        """The same of the items of these numbers, as often as each is named."""
         return ItemScores(self.numerator[items], self.denominator[items])
 
     def resampled(self, rows: np.ndarray) -> np.ndarray:
@@ -80,6 +82,7 @@ class BleuScores:
         return 0.0, 100.0
 
     def take(self, items: np.ndarray) -> BleuScores:
+        """The same of the items of these numbers, as often as each is named."""
         rows = (self.matches[items], self.totals[items], self.lengths[items], self.closest[items])
         return BleuScores(*rows, order=self.order)
 

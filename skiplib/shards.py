@@ -111,6 +111,7 @@ class Shard:
 
     @classmethod
     def of(cls, outcomes: Sequence[Outcome]) -> Shard:
+        """The shard of these items, in their order, without those that are lost."""
         made = [outcome.made for outcome in outcomes if outcome.made]
         names = list(made[0]) if made else []
         arrays = [(name, kind) for name in names for kind in made[0][name][1]]

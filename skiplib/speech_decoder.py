@@ -171,6 +171,7 @@ class ResidualGRU(nn.Module):
     def forward(
         self, x: Float[Tensor, "batch time inputs"], state: Float[Tensor, "layers batch hidden"]
     ) -> tuple[Float[Tensor, "batch time hidden"], Float[Tensor, "layers batch hidden"]]:
+        """The last layer's outputs with the inputs added, and each layer's state after the last step."""
         states = []
         for i, layer in enumerate(self.layers):
             y, last = layer(x, state[i : i + 1].contiguous())

@@ -28,6 +28,7 @@ class Coder(nn.Module):
         nn.init.zeros_(self.map.bias)
 
     def forward(self, *given: Tensor) -> Float[Tensor, "batch latent"]:
+        """What a decoder takes for u, of what the encoder takes."""
         return self.map(self.norm(self.encoder(*given)[0]))
 
 

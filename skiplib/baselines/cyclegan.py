@@ -93,4 +93,5 @@ class Discriminator(nn.Module):
         self.layers = nn.Sequential(*layers, nn.Conv2d(channels, 1, 3, padding=1))
 
     def forward(self, x: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch 1 _ _"]:
+        """A score for each patch, 1 for true and 0 for made, as LSGAN has it."""
         return self.layers(x)

@@ -45,18 +45,26 @@ class TextSpeechItem:
 class ImageTextCorpus(Protocol):
     """What can serve as A."""
 
-    def image_text(self, split: str) -> Iterator[ImageTextItem]: ...
+    def image_text(self, split: str) -> Iterator[ImageTextItem]:
+        """The images of "train" or "test", one by one, each with its captions."""
+        ...
 
-    def image_text_count(self, split: str) -> int: ...
+    def image_text_count(self, split: str) -> int:
+        """How many images `split` has."""
+        ...
 
 
 @runtime_checkable
 class TextSpeechCorpus(Protocol):
     """What can serve as B."""
 
-    def text_speech(self, split: str) -> Iterator[TextSpeechItem]: ...
+    def text_speech(self, split: str) -> Iterator[TextSpeechItem]:
+        """The sentences of "train" or "test", one by one, each with its recording."""
+        ...
 
-    def text_speech_count(self, split: str) -> int: ...
+    def text_speech_count(self, split: str) -> int:
+        """How many sentences `split` has."""
+        ...
 
 
 def checked(split: str) -> str:
