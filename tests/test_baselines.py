@@ -45,6 +45,12 @@ def fit(variant: str, batch: Batch, steps: int) -> tuple[Any, dict[str, float], 
     return system, first, terms
 
 
+def retold(batch: Any) -> Any:
+    """A batch with each text beside what belongs to another."""
+    text = batch.text
+    return replace(batch, text=type(text)(text.ids.roll(1, 0), text.lengths.roll(1, 0)))
+
+
 def test_every_baseline_has_a_network() -> None:
     assert set(NETWORKS) == set(config.BASELINES)
 
@@ -70,6 +76,9 @@ def test_each_task_can_learn_a_few_pairs_by_heart(batch: Batch) -> None:
         assert terms[name] < 0.1, name
     for name in ("speech", "image"):
         assert terms[name] < 0.4 * first[name], name
+    with torch.no_grad():  # and by its own text, not by what all have in common
+        right, wrong = (system.eval().loss(*pairs)[1] for pairs in (batch, (retold(a), retold(b))))
+    assert wrong["image"] > 1.5 * right["image"] and wrong["speech"] > 1.15 * right["speech"]
     pixels = ((a.image + 1) * 127.5).round().to(torch.uint8)
     captions = system.translate(pixels, "image", "text")
     assert len(set(captions)) > len(pixels) / 2

@@ -39,7 +39,7 @@ def test_training_learns_and_is_not_done_twice(prepared, folder, monkeypatch):
         assert values.tail(3).mean() < 0.9 * values.head(3).mean(), term
     monkeypatch.setattr(systems, "objective", None)  # a second call trains nothing
     again, same = train(tiny, prepared, folder)
-    assert math.isclose(same, seconds, abs_tol=1)
+    assert 0 < same <= seconds, "as its checkpoint says, which was written a moment before the end"
     assert all(
         torch.equal(a, b)
         for a, b in zip(model.state_dict().values(), again.state_dict().values(), strict=True)
