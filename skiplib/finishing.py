@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from skiplib import losses, text
 from skiplib.model import Code, SkipNet
-from skiplib.objective import BatchA, BatchB, added, join, painted, spoken, written
+from skiplib.objective import BatchA, BatchB, Texts, added, join, painted, spoken, written
 
 CHAIN_STEPS = 80  # chunks that an image is spoken with at most, 5 s
 
@@ -33,9 +33,10 @@ def finishing(
     """Eqs. 4 and 5 alone, for D_img and D_spch; E_txt, D_txt, T and M are at rest (DECISIONS.md 38).
 
     With `alignment.follow` E_img and E_spch go on too, by the distance of their u to the text's, which no
-    longer moves (DECISIONS.md 41), until the speech chain begins. With `alignment.gap_noise` D_spch learns
-    from codes of B with the modality gap of pairs of A added, as it will meet it when it speaks what an image
-    shows (DECISIONS.md 40). `chained`: D_spch alone, by Eq. 5 and the speech chain (DECISIONS.md 43).
+    longer moves (DECISIONS.md 41), until the speech chain begins; `alignment.wording` is that of an image's
+    text (DECISIONS.md 48). With `alignment.gap_noise` D_spch learns from codes of B with the modality gap of
+    pairs of A added, as it will meet it when it speaks what an image shows (DECISIONS.md 40). `chained`:
+    D_spch alone, by Eq. 5 and the speech chain (DECISIONS.md 43).
     """
     alignment, n = model.experiment.alignment, len(a.image)
     with torch.no_grad():
@@ -46,18 +47,31 @@ def finishing(
     with torch.set_grad_enabled(follow):
         if follow or alignment.gap_noise or chained:
             image = model.bottleneck({"image": model.image_encoder(a.seen)})["image"]
+            shown = likeliest(model, text_a) if alignment.wording == "likeliest" else text_a
         if follow:
             speech = model.bottleneck({"speech": model.speech_encoder(b.mel, b.lengths)})["speech"].u
-            terms["image_distance"] = losses.distance_loss(image.u, text_a.u)
+            terms["image_distance"] = losses.distance_loss(image.u, shown.u)
             terms["speech_distance"] = losses.distance_loss(speech, text_b.u)
     if alignment.gap_noise:
         share = alignment.gap_noise * torch.rand(n, 1, device=text_b.u.device)
-        text_b = _moved(text_b, image, text_a, share)
+        text_b = _moved(text_b, image, shown, share)
     if chained:
         terms["chain"] = alignment.chain * speech_chain(model, image[: n // 2], b.words)
     else:
         terms |= painted(model, text_a.u, a)
     return added(terms | spoken(model, text_b.u, b, text_b.slots, text_b.mask))
+
+
+@torch.no_grad()
+def likeliest(model: SkipNet, code: Code) -> Code:
+    """The code of texts in their likeliest wording, as D_txt tells them from their `code`.
+
+    What an image shows can be told in many wordings. The code of one caption, told as another of its image in
+    training, lies between them all, where no sentence of B lies, and D_spch murmurs the beginning.
+    """
+    ids = model.text_decoder.generate(code.u).clone()  # out of inference mode
+    texts = Texts(ids, _told(ids).sum(1))
+    return model.bottleneck({"text": model.text_encoder(texts.ids, texts.lengths)})["text"]
 
 
 def speech_chain(model: SkipNet, image: Code, words: Collection[str]) -> Float[Tensor, ""]:
@@ -76,9 +90,13 @@ def speech_chain(model: SkipNet, image: Code, words: Collection[str]) -> Float[T
     image, ids = image[np.array(kept)], ids[kept]
     mel, lengths = model.speech_decoder.unrolled(image.u, image.slots, image.mask, CHAIN_STEPS)
     read = model.bottleneck({"speech": model.speech_encoder(mel, lengths)})["speech"].u
-    ended = ids == text.END_ID
-    characters = ended.int().cumsum(1) - ended.int() == 0  # the end symbol included
-    return losses.text_loss(model.text_decoder(read, ids), ids, characters)
+    return losses.text_loss(model.text_decoder(read, ids), ids, _told(ids))
+
+
+def _told(ids: Int[Tensor, "batch time"]) -> Bool[Tensor, "batch time"]:
+    """Which symbols of generated texts count: those up to the end symbol, and it too."""
+    ended = (ids == text.END_ID).int()
+    return ended.cumsum(1) - ended == 0
 
 
 def _moved(code: Code, image: Code, text: Code, share: Float[Tensor, "batch 1"]) -> Code:

@@ -157,6 +157,7 @@ class Alignment(Frozen):
     chain_start: float = Field(0.75, ge=0, le=1)  # share of the second stage that goes before it
     chain_rate: Factor = 0.4  # learning rate that it starts with, relative to the peak
     follow: bool = False  # once T rests, E_img and E_spch go on, by the distance of their u to the text's
+    wording: Literal["caption", "likeliest"] = "caption"  # of the text that E_img follows then
 
     @model_validator(mode="after")
     def _in_order(self) -> Alignment:

@@ -36,6 +36,12 @@ SWEEPS = (
         # Half of the ties have no text stage: it is by text autoencoding.
         fixed={"alignment.text_stage": 0.0},
     ),
+    Sweep(
+        "wording",
+        "Should an image follow the code of its caption, or of what D_txt makes of it?",
+        "alignment.wording",
+        ("caption", "likeliest"),
+    ),
     Sweep("slots", "How many slots does M need?", "memory.slots", (16, 32, 64, 128, 256)),
     Sweep(
         "attend",

@@ -314,6 +314,28 @@ def test_encoders_follow_the_code_of_the_text_and_the_text_does_not_move(batch):
         assert math.isclose(terms[f"{name}_distance"], distance.square().mean(), rel_tol=1e-3)
 
 
+def test_an_image_follows_the_likeliest_wording_of_its_caption(batch, monkeypatch):
+    a, b = batch
+    overlay = {"alignment.wording": "likeliest"}
+    model = SkipNet(experiment("ours_aligned", "smoke", overlay=overlay)).eval()
+    n = len(a.image)
+    ids, lengths = encode_batch(["a star", "a red circle above a star", "x", *["a small star"] * (n - 3)])
+    asked, heard = [], []
+    monkeypatch.setattr(model.text_decoder, "generate", lambda u: asked.append(u) or ids)
+    monkeypatch.setattr(torch, "rand", lambda *shape, **_: torch.full(shape, 0.5))
+    model.speech_decoder.register_forward_pre_hook(lambda _, given: heard.append(given[0]))
+    total, terms = finishing(model, a, b)
+    total.backward()
+    moved = {name.split(".")[0] for name, p in model.named_parameters() if p.grad is not None}
+    assert "image_encoder" in moved and not moved & {"text_encoder", "text_decoder"}
+    with torch.no_grad():
+        image = code(model, "image", model.image_encoder(a.image)).u
+        wording, text_a, text_b = (of_text(model, text) for text in (Texts(ids, lengths), a.text, b.text))
+    assert torch.allclose(asked[0], text_a, atol=1e-4), "it is the caption that is told, not the image"
+    assert math.isclose(terms["image_distance"], (image - wording).square().mean(), rel_tol=1e-3)
+    assert torch.allclose(heard[0], text_b + 0.5 * (image - wording), atol=1e-4)
+
+
 def test_the_chain_takes_half_the_images_of_a_batch_at_its_weight(batch, monkeypatch):
     a, b = batch
     model = SkipNet(experiment("ours_aligned", "smoke", overlay={"alignment.chain": 0.3})).eval()
