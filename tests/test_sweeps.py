@@ -33,7 +33,7 @@ def test_every_value_makes_an_experiment_and_one_is_the_default(sweep: object, s
 
 def test_an_unknown_sweep_is_refused_with_the_list() -> None:
     assert named("slots").switch == "memory.slots"
-    with pytest.raises(ConfigError, match=r"'slot'.*tie, slots"):
+    with pytest.raises(ConfigError, match=r"'slot'.*tie, wording, slots"):
         named("slot")
 
 
