@@ -15,6 +15,7 @@ from skiplib.config import ROOT
 from skiplib.decisions import decisions
 from skiplib.execute import reached_end
 from skiplib.parameters import declared
+from skiplib.sweeps import SWEEPS
 
 FOLDER = ROOT / "notebooks"
 STORED = ["00_explore", "01_prepare_data", "02_train", "03_image_to_speech", "04_memory_attention"]
@@ -179,7 +180,7 @@ def test_06_sweeps_finds_the_records_of_its_points(place: Path) -> None:
         assert run.returncode == 0, run.stderr[-3_000:]
     notebook = executed(place, "06_sweeps")
     assert pictures(notebook) == 1
-    assert outputs(notebook, "text/markdown").count("make sweep SWEEP=") == 7
+    assert outputs(notebook, "text/markdown").count("make sweep SWEEP=") == len(SWEEPS)
     divergences = executed(place, "07_divergences")
     text = outputs(divergences, "text/markdown")
     assert text.count("*Why:*") == len(decisions()) and "3.9 against human captions" in text
