@@ -19,11 +19,12 @@ MARGINS = {"bleu": 1.0, "i2s_unique": 1.0}
 MARGIN = 0.01
 ALIKE = 2  # "alike" allows as many margins
 FAMILIES = ("ours", "ours_aligned")
-COLUMNS = ["claim", "section", "family", "verdict", "evidence", "text"]
+COLUMNS = ["claim", "section", "family", "verdict", "evidence", "records", "text"]
 
 
 def verdicts(records: Sequence[Record], claims: Sequence[Claim] = CLAIMS) -> pd.DataFrame:
-    """A row a claim and family: once for the objective as printed, once with the pair loss.
+    """A row a claim and family: once for the objective as printed, once with the pair loss. `records` are the
+    run ids of those that the evidence compares.
 
     The records are those of `derived.chosen`.
     """
@@ -31,7 +32,8 @@ def verdicts(records: Sequence[Record], claims: Sequence[Claim] = CLAIMS) -> pd.
     for claim in claims:
         for family in FAMILIES if claim.needs else ("",):
             verdict, evidence = judged(claim, family, records)
-            rows.append((claim.name, claim.section, family, verdict, evidence, claim.text))
+            names = " ".join(behind(claim, family, records))
+            rows.append((claim.name, claim.section, family, verdict, evidence, names, claim.text))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -48,16 +50,23 @@ def compare(
     """Mean paired difference `first` - `second` of a metric (or of it and `than`), its 95% interval, and the
     number of seeds that both have, over as many items; None without any. The records of each are of one
     system."""
+    pairs = _pairs(first, second, metric, than)
+    if not pairs:
+        return None
+    scores = [(_scores(one, metric), _scores(other, than or metric)) for one, other in pairs]
+    return (*paired_bootstrap(*zip(*scores, strict=True)), len(pairs))
+
+
+def _pairs(
+    first: Sequence[Record], second: Sequence[Record], metric: str, than: str
+) -> list[tuple[Record, Record]]:
+    """The two records of each seed that both have, if they measured as many items."""
     by_seed = [
         {r.seed: r for r in records if wanted in r.metrics}
         for records, wanted in ((first, metric), (second, than or metric))
     ]
-    seeds = sorted(by_seed[0].keys() & by_seed[1].keys())
-    if not seeds:
-        return None
-    pairs = [(_scores(by_seed[0][seed], metric), _scores(by_seed[1][seed], than or metric)) for seed in seeds]
-    pairs = [(one, other) for one, other in pairs if len(one) == len(other)]
-    return (*paired_bootstrap(*zip(*pairs, strict=True)), len(pairs)) if pairs else None
+    pairs = [(by_seed[0][seed], by_seed[1][seed]) for seed in sorted(by_seed[0].keys() & by_seed[1].keys())]
+    return [(a, b) for a, b in pairs if len(_scores(a, metric)) == len(_scores(b, than or metric))]
 
 
 def _scores(record: Record, metric: str) -> Scores:
@@ -79,8 +88,7 @@ def held(need: Comparison, family: str, records: Sequence[Record]) -> tuple[str,
     """The verdict of one comparison in a family of systems, and the difference with its interval in words."""
     system, other = member(need.system, family), member(need.other, family)
     words = f"{need.metric} of {system} - {need.than or other}"
-    sides = ([r for r in records if r.system == name] for name in (system, other or system))
-    result = compare(*sides, need.metric, need.than)
+    result = compare(*_sides(need, family, records), need.metric, need.than)
     if result is None:
         return UNDECIDED, f"{words}: missing"
     difference, low, high, seeds = result
@@ -96,6 +104,22 @@ def held(need: Comparison, family: str, records: Sequence[Record]) -> tuple[str,
     if need.sense == "<":
         low, high = -high, -low
     return (SUPPORTED if low > 0 else NOT_SUPPORTED if high < matters else UNDECIDED), words
+
+
+def behind(claim: Claim, family: str, records: Sequence[Record]) -> list[str]:
+    """The run ids of the records that the evidence of a claim compares, each once."""
+    found = [
+        record.run_id
+        for need in claim.needs
+        for pair in _pairs(*_sides(need, family, records), need.metric, need.than)
+        for record in pair
+    ]
+    return sorted({*found})
+
+
+def _sides(need: Comparison, family: str, records: Sequence[Record]) -> list[list[Record]]:
+    system, other = member(need.system, family), member(need.other, family)
+    return [[r for r in records if r.system == name] for name in (system, other or system)]
 
 
 def margin(metric: str) -> float:

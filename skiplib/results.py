@@ -5,13 +5,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from functools import cache
+from html import escape
 from pathlib import Path
 
 import pandas as pd
+from IPython.display import HTML
 
-from skiplib import claims, paper, records
+from skiplib import claims, config, paper, records
 from skiplib.claims import FAMILIES, member
 from skiplib.config import RECORDS_DIR, experiment
 from skiplib.derived import chosen
@@ -106,6 +109,21 @@ def vocabulary(runs: Sequence[Record]) -> pd.DataFrame:
     table = rows.pivot(index="system", columns="metric", values="cell").reindex(columns=list(VOCABULARY))
     counted = rows.groupby("system")["seeds"].max()
     return table.rename(columns=VOCABULARY).assign(seeds=counted).fillna("missing")
+
+
+def linked(verdicts: pd.DataFrame, page: Path) -> HTML:
+    """The table of `claims.verdicts` to look at, with links to the records behind each verdict as they lie
+    from the folder `page`: the committed ones, or else those of runs on this machine."""
+
+    def link(name: str) -> str:
+        folders = (config.RECORDS_DIR, config.RUNS_DIR / "records")
+        folder = next((f for f in folders if (f / f"{name}.json").exists()), folders[-1])
+        at = os.path.relpath(folder / f"{name}.json", page)
+        return f'<a href="{escape(Path(at).as_posix())}">{escape(name.split("-", 2)[-1])}</a>'
+
+    table = verdicts.map(escape)
+    table["records"] = [" ".join(map(link, names.split())) for names in verdicts["records"]]
+    return HTML(table.set_index(["claim", "family"]).to_html(escape=False))
 
 
 def commands(frame: pd.DataFrame, table: str) -> pd.DataFrame:

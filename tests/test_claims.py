@@ -52,6 +52,13 @@ def test_a_verdict_is_the_side_of_the_interval(sense: str, rate: float, expected
     assert verdict(sense, rate) == expected
 
 
+def test_the_records_behind_a_verdict_are_named() -> None:
+    claim = Claim("x", "4", "words", (Comparison("s2t_wer", "ours", "<", "no_T"),))
+    found = verdicts(runs("ours", 1.0) + runs("no_T", 1.5, seeds=2) + runs("no_M", 1.5), [claim])
+    named = [f"skipworld-smoke-{system}-s{seed}" for system in ("no_T", "ours") for seed in (0, 1)]
+    assert found["records"].tolist() == [" ".join(named), ""]
+
+
 def test_two_seeds_decide_nothing() -> None:
     assert verdict("<", 1.5, seeds=2) == UNDECIDED
 

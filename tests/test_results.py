@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pandas as pd
 import pytest
 from test_claims import runs
@@ -10,7 +12,7 @@ from skiplib import claims, paper
 from skiplib.config import RECORDS_DIR
 from skiplib.derived import chosen
 from skiplib.records import Record, read_records
-from skiplib.results import COLUMNS, commands, parameters, results, shown, vocabulary
+from skiplib.results import COLUMNS, commands, linked, parameters, results, shown, vocabulary
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +53,17 @@ def test_the_vocabulary_of_each_system_is_told(committed: list[Record]) -> None:
     assert {"ours", "ours_aligned", "piecewise", "cyclegan"} <= {*found.index}
     assert found.loc["piecewise", "seeds"] == 5
     assert found.loc["cyclegan", "zero-shot concepts said"] != "missing"
+
+
+def test_verdicts_link_to_their_records(committed: list[Record]) -> None:
+    page = RECORDS_DIR.parent / "skipworld-demo"
+    links = re.findall('href="([^"]+)"', linked(claims.verdicts(committed), page).data)
+    assert "../records/skipworld-demo-ours-s0.json" in links
+    assert all((page / link).is_file() for link in links)
+    shown = linked(
+        pd.DataFrame([("a", "b", "<i>", "nowhere")], columns=["claim", "family", "text", "records"]), page
+    )
+    assert "&lt;i&gt;" in shown.data and "/records/nowhere.json" in shown.data
 
 
 def test_a_table_to_read_says_what_is_missing() -> None:
