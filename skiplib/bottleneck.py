@@ -10,7 +10,6 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from skiplib.config import Experiment
-from skiplib.errors import ConfigError
 
 MODALITIES = ("image", "text", "speech")
 FC_HIDDEN = 192  # gives M_to_FC 98,752 parameters; M with K has 98,560
@@ -55,8 +54,6 @@ class MemoryFusion(nn.Module):
     def __init__(self, experiment: Experiment) -> None:
         super().__init__()
         options = experiment.memory
-        if experiment.latent % options.heads:
-            raise ConfigError(f"{options.heads} heads do not divide {experiment.latent} dimensions")
         self.heads = options.heads
         self.width = experiment.latent // options.heads
         self.shared_values = options.layout == "code"

@@ -47,6 +47,7 @@ def finishing(
     with torch.set_grad_enabled(follow):
         if follow or alignment.gap_noise or chained:
             image = model.bottleneck({"image": model.image_encoder(a.seen)})["image"]
+        if follow or alignment.gap_noise:
             shown = likeliest(model, text_a) if alignment.wording == "likeliest" else text_a
         if follow:
             speech = model.bottleneck({"speech": model.speech_encoder(b.mel, b.lengths)})["speech"].u

@@ -41,6 +41,7 @@ def spoken_captions(corpus: ImageTextCorpus, n: int, rate: int) -> Iterator[Text
 def _sayable(text: str) -> bool:
     """Whether anything of `text` can be said: a caption that cannot is not kept (`shards`)."""
     try:
-        return bool(clean(text)[0])
+        clean(text)
     except DataError:
         return False
+    return True
