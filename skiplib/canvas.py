@@ -64,11 +64,12 @@ def counts(sets: Mapping[str, Sequence[int] | np.ndarray]) -> str:
 
 
 def intervals_of(frame: pd.DataFrame) -> str:
-    """What the intervals of a frame are, and over how many seeds and items, for a caption."""
-    resampled = "seeds and items" if "seeds" in frame else "items"
+    """What the intervals of a frame are (`scores`), and over how many seeds and items, for a caption."""
+    several = "seeds" in frame and frame["seeds"].max() > 1
+    how = "items resampled, seeds by Student's t" if several else "items resampled"
     said = []
     for name in ("seeds", "n"):
         if name in frame:
             low, high = frame[name].min(), frame[name].max()
             said.append(f"{name} = {low:.0f}" + (f" to {high:.0f}" if low < high else ""))
-    return f"Means with 95% bootstrap intervals over {resampled}; {', '.join(said)}."
+    return f"Means with 95% intervals, {how}; {', '.join(said)}."

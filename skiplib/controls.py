@@ -27,7 +27,7 @@ WIDE = {"description_width": "initial"}
 class Panel:
     """Controls, a button, and the HTML that `answer` makes when it is pressed, and once at first.
 
-    What `answer` raises as `SkiplibError` is shown as a message.
+    What `answer` raises is shown as a message; what is not a `SkiplibError` is raised again, with its trace.
     """
 
     def __init__(self, controls: Sequence[ipywidgets.Widget], action: str, answer: Callable[[], str]) -> None:
@@ -44,12 +44,21 @@ class Panel:
         try:
             self.page.value = self.answer()
         except SkiplibError as error:
-            self.page.value = f'<p role="alert"><b>{escape(str(error))}</b></p>'
+            self.page.value = alert(error)
+        except Exception as error:
+            self.page.value = alert(error)
+            raise
         finally:
             self.button.disabled = False
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         return self.box._repr_mimebundle_() | {"text/html": self.page.value}
+
+
+def alert(error: Exception) -> str:
+    """An error as a message; one that is not of skiplib's own says which it is."""
+    words = str(error) if isinstance(error, SkiplibError) else f"{type(error).__name__}: {error}"
+    return f'<p role="alert"><b>{escape(words)}</b></p>'
 
 
 class Choice:
@@ -77,9 +86,14 @@ class ImageChoice(Choice):
     def __init__(self, desk: Desk, label: str = "Test image", row: int | None = None) -> None:
         row = desk.first if row is None else row
         super().__init__(desk, label, row, Intake("Or drop an image here:", "image/*", self._take))
-        self.preview = ipywidgets.HTML()
+        self.preview = ipywidgets.HTML()  # `shown`
         self.box = ipywidgets.HBox([self.preview, ipywidgets.VBox([self.slider, self.drop])])
         self._choose()
+
+    @property
+    def shown(self) -> str:
+        """What is chosen, as HTML: an answer says so what it is of."""
+        return self.preview.value
 
     @property
     def picture(self) -> Any:
@@ -115,6 +129,13 @@ class RecordingChoice(Choice):
         drop = Intake("Or drop a recording here:", "audio/*", self._take, records=True)
         super().__init__(desk, "The voice on the caption of test image", desk.first, drop)
         self.box = ipywidgets.VBox([self.slider, self.drop])
+        self.name = ""
+
+    @property
+    def shown(self) -> str:
+        """What is chosen, as HTML: an answer says so what it is of."""
+        said = self.name if self.own is not None else f"the voice on: {self.captions[0]}"
+        return f"<div><small>{escape(said)}</small></div>"
 
     @property
     def mel(self) -> Any:
@@ -123,6 +144,6 @@ class RecordingChoice(Choice):
 
     def _take(self, content: BytesIO, name: str) -> str:
         audio = self.desk.experiment.audio
-        self.own = mel_of(*recording(content, name), self.desk.experiment)
+        self.own, self.name = mel_of(*recording(content, name), self.desk.experiment), name
         seconds = len(self.own) * audio.hop / audio.rate
         return f"{name}, {seconds:.1f} s; move the slider to go back to the voice."

@@ -33,7 +33,7 @@ class Described:
     true_mel: Float[Tensor, "true_time mel"]
     true_wave: Float[np.ndarray, " true_samples"]  # the truth through mel and Griffin-Lim
     true_heard: str
-    accuracy: float  # share of the content words heard that belong, by `known`
+    accuracy: float  # content accuracy of what was heard (`metrics.content_accuracy`), by `known`
 
 
 def describe(

@@ -18,7 +18,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from skiplib import features, shipped
-from skiplib.audio import prepare_wave, to_mel, to_waves
+from skiplib.audio import prepare_wave, to_mel
 from skiplib.bottleneck import MemoryFusion
 from skiplib.cleaning import clean
 from skiplib.config import Experiment
@@ -148,17 +148,12 @@ class Desk:
         self.experiment = self.model.experiment
         self.examples = examples(self.experiment, items)
         self.first = first_sayable(self.examples, self.experiment)  # what a panel shows at first
+        # Words that only A has; of other corpora none is known without preparing them.
+        worlds = self.experiment.corpus == "skipworld"
+        self.zero_shot = vocabularies(self.experiment.world).zero_shot if worlds else ()
         self._judge = judge
 
     @cached_property
     def judge(self) -> Judge:
         """It takes a second or two to load."""
         return self._judge()
-
-    def waves(self, mels: list[Tensor]) -> list[np.ndarray]:
-        """Speech to play, float [samples] at `experiment.audio.rate`."""
-        return [wave.numpy() for wave in to_waves([mel.float().cpu() for mel in mels], self.experiment.audio)]
-
-    def heard(self, waves: list[np.ndarray]) -> list[str]:
-        """What the judge hears in them."""
-        return self.judge.transcribe(waves, self.experiment.audio.rate)

@@ -32,14 +32,14 @@ QUESTIONS = {
 REPORTED = {"content": (0.786, 0.276), "voice": (0.650, 0.357), "overall": (0.743, 0.339)}
 COLUMNS = ["question", "system", "mean", "sd", "low", "high", "raters", "agreement", "reported"]
 PROXY = (
-    "**In place of listeners, a proxy**: the share of images of which the judge heard the most content words "
-    "that belong in a system's recording (ties are shared). It says nothing about voices."
+    "**In place of listeners, a proxy**: the share of images of which a system's recording, as the judge "
+    "hears it, has the highest content accuracy (ties are shared). It says nothing about voices."
 )
 TEMPLATE = Path(__file__).with_name("listening.html")
 
 
 class Clip(Frozen):
-    """A recording: whose it is, of which test image, and the share of right content words the judge heard."""
+    """A recording: whose it is, of which test image, and the content accuracy of what the judge heard."""
 
     system: str
     row: int
@@ -171,7 +171,7 @@ def results(ballots: Sequence[Ballot], key: Key) -> pd.DataFrame:
             shares = table[:, place] / table.sum(1)
             low, high = bootstrap(ItemScores(shares, np.ones(len(shares))))
             cells = [shares.mean(), shares.std(), low, high, len(ballots), fleiss_kappa(table)]
-            reported = "{} (sd {})".format(*REPORTED[question]) if system.startswith("ours") else ""
+            reported = "{} (sd {})".format(*REPORTED[question]) if system == "ours" else ""
             rows.append([question, system, *cells, reported])
     return pd.DataFrame(rows, columns=COLUMNS)
 
@@ -192,8 +192,8 @@ def fleiss_kappa(counts: np.ndarray) -> float:
 
 
 def proxy(key: Key) -> pd.Series:
-    """No rater, and labelled so: for how many images a system's clip is the one in which the judge heard most
-    content words that belong; ties are shared. It stands for the question about content alone."""
+    """No rater, and labelled so: the share of images of which a system's clip has the highest content
+    accuracy, as the judge hears it; ties are shared. It stands for the question about content alone."""
     shares = pd.Series(0.0, index=key.systems)
     for row in key.rows:
         heard = {clip.system: clip.accuracy for clip in key.clips.values() if clip.row == row}

@@ -53,10 +53,10 @@ def _samples(folder: Path) -> HTML:
     """The last samples as a list: what went in, and what came out as text."""
     rows = read_samples(folder)
     if rows.empty:
-        return HTML("<p>The first samples come after 200 steps.</p>")
+        return HTML("<p>No samples yet.</p>")
     last = rows.iloc[-1]
     lines = []
     for source, given in (("image", "captions"), ("speech", "sentences")):
         for true, written in zip(last[given], last.get(f"{source}_to_text", []), strict=False):
             lines.append(f"<li>{source} of <q>{escape(true)}</q>: <q>{escape(written)}</q></li>")
-    return HTML(f"<p>Samples after step {last['step']}</p><ul>{''.join(lines)}</ul>")
+    return HTML(f"<p>Samples after step {last['step'] + 1}</p><ul>{''.join(lines)}</ul>")

@@ -8,35 +8,56 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 from html import escape
+from pathlib import Path
 from typing import Any
 
 import ipywidgets
+from IPython.display import HTML
 from torch import Tensor
 
 from skiplib import explore, figures, shipped
+from skiplib.audio import to_waves
 from skiplib.bottleneck import MemoryFusion
 from skiplib.checkpoints import load_model
 from skiplib.cleaning import clean
-from skiplib.controls import WIDE, ImageChoice, Panel, RecordingChoice
+from skiplib.config import Audio
+from skiplib.controls import WIDE, ImageChoice, Panel, RecordingChoice, alert
+from skiplib.errors import ConfigError, SkiplibError
 from skiplib.explore import Desk
 from skiplib.memory_explorer import MemoryExplorer
 from skiplib.model import Code
 from skiplib.report import audio_html
+from skiplib.systems import System
 from skiplib.transcripts import coloured
 from skiplib.widgets import figure_html, picture_html
 
 STEPS = [0.0, 0.25, 0.5, 0.75, 1.0]  # of the way from one image to another
 MOST_READ = 12  # slots to choose from
-loaded = lru_cache(maxsize=8)(load_model)
 
 
-def spoken(desk: Desk, mels: list[Tensor], label: str, references: Sequence[str] = ()) -> list[str]:
-    """For each mel a player and what the judge hears, coloured where there are `references`."""
-    waves = desk.waves(mels)
+@lru_cache(maxsize=8)
+def _loaded(path: Path, written: int) -> System:
+    """A checkpoint as it was `written`, in nanoseconds: one that was trained anew is read anew."""
+    return load_model(path)
+
+
+def spoken(
+    desk: Desk,
+    mels: Sequence[Tensor],
+    label: str,
+    references: Sequence[str] = (),
+    audio: Audio | None = None,
+) -> list[str]:
+    """For each mel a player and what the judge hears, coloured where there are `references`; `audio` is that
+    of the model which made them, the desk's if none is given."""
+    audio = audio or desk.experiment.audio
+    waves = [wave.numpy() for wave in to_waves([mel.float().cpu() for mel in mels], audio)]
     lines = []
-    for wave, heard in zip(waves, desk.heard(waves), strict=True):
-        words = coloured(heard, references) if references else escape(heard) or "<i>(nothing)</i>"
-        player = audio_html(wave, desk.experiment.audio.rate, label)
+    for wave, heard in zip(waves, desk.judge.transcribe(waves, audio.rate), strict=True):
+        words = escape(heard) or "<i>(nothing)</i>"
+        if references:
+            words = coloured(heard, references, desk.zero_shot)
+        player = audio_html(wave, audio.rate, label)
         lines.append(
             f'{player}<div><small>heard by the judge:</small> <span class="heard">{words}</span></div>'
         )
@@ -58,7 +79,7 @@ def image_panel(desk: Desk) -> Panel:
         (text,) = desk.model.decode(code, "text")
         (said,) = spoken(desk, [mel], "what the model says of the image", choice.captions)
         mels = figures.spectrograms([mel.cpu()], ["what was said"], desk.experiment.audio, columns=1)
-        return said + line("written", text) + figure_html(mels) + _read_html(desk, code)
+        return choice.shown + said + line("written", text) + figure_html(mels) + _read_html(desk, code)
 
     return Panel([choice.box], "Speak", answer)
 
@@ -78,9 +99,10 @@ def text_panel(desk: Desk) -> Panel:
         code = desk.model.encode([text], "text")
         (image,) = desk.model.decode(code, "image")
         (said,) = spoken(desk, desk.model.decode(code, "speech"), f"the sentence {text}", [text])
-        left = line("left out, as there is no symbol for it", " ".join(lost)) if lost else ""
+        left = line("the sentence", text)
+        left += line("left out, as there is no symbol for it", " ".join(lost)) if lost else ""
         painted = picture_html(image.cpu().numpy(), f"the image painted from: {text}", 128)
-        return f"{said}{left}{painted}{_read_html(desk, code)}"
+        return f"{left}{said}{painted}{_read_html(desk, code)}"
 
     return Panel([typed], "Speak and paint", answer)
 
@@ -97,7 +119,7 @@ def speech_panel(desk: Desk) -> Panel:
         painted = picture_html(
             image.cpu().numpy(), f"the image painted from the recording, written as: {text}"
         )
-        return said + line("written by the model", text) + painted
+        return choice.shown + said + line("written by the model", text) + painted
 
     return Panel([choice.box], "Write and paint", answer)
 
@@ -111,15 +133,26 @@ def compare_panel(desk: Desk) -> Panel:
     )  # fmt: skip
 
     def answer() -> str:
-        rows = []
+        if not models.value:
+            return "<p>Choose one or more checkpoints.</p>"
+        rows = [choice.shown]
         for name in models.value:
-            model = loaded(shipped.locate(name))
-            mels = model.translate([choice.picture], "image", "speech")
-            said = spoken(desk, mels, f"{name} on the image", choice.captions)[0]
-            writes = ("image", "text") in model.tasks
-            text = model.translate([choice.picture], "image", "text")[0] if writes else "-"
-            rows.append(f"<h4>{escape(name)}</h4>{said}{line('written', text)}")
-        return "".join(rows) or "<p>Choose one or more checkpoints.</p>"
+            try:
+                made = described(name)
+            except SkiplibError as error:  # of one checkpoint: the others go on
+                made = alert(error)
+            rows.append(f"<h4>{escape(name)}</h4>{made}")
+        return "".join(rows)
+
+    def described(name: str) -> str:
+        path = shipped.locate(name)
+        model = _loaded(path, path.stat().st_mtime_ns)
+        mels = model.translate([choice.picture], "image", "speech")
+        audio = model.experiment.audio
+        (said,) = spoken(desk, mels, f"{name} on the image", choice.captions, audio)
+        writes = ("image", "text") in model.tasks
+        text = model.translate([choice.picture], "image", "text")[0] if writes else "-"
+        return said + line("written", text)
 
     return Panel([choice.box, models], "Speak", answer)
 
@@ -140,17 +173,20 @@ def slot_panel(desk: Desk) -> Panel:
         reads = explore.attention(desk.model, _encoded(desk, choice))[0, head.value]
         most = reads.argsort(descending=True)[:MOST_READ].tolist()
         slot.options = [(f"{i + 1} (its weight is {reads[i]:.2f})", i) for i in most]
+        slot.index = 0  # options that come later choose none
 
     def answer() -> str:
         code = _encoded(desk, choice)
-        changed = explore.reweighed(desk.model, code, head.value, slot.value or 0, weight.value)
-        parts = []
-        for name, part in (("as the image reads it", code), ("with the weight moved", changed)):
+        explore.attention(desk.model, code)  # says so where there are no slots to choose from
+        changed = explore.reweighed(desk.model, code, head.value, slot.value, weight.value)
+        moved = f"with slot {slot.value + 1} of head {head.value + 1} read with weight {weight.value:.2f}"
+        parts = [choice.shown]
+        for name, part in (("as the image reads its slots", code), (moved, changed)):
             (said,) = spoken(desk, desk.model.decode(part, "speech"), name, choice.captions)
             parts.append(f"<h4>{name}</h4>{said}{line('written', desk.model.decode(part, 'text')[0])}")
         return "".join(parts)
 
-    for control in (choice.slider, choice.preview, head):
+    for control in (choice.preview, head):
         control.observe(refresh, names="value")
     refresh()
     return Panel([choice.box, head, slot, weight], "Speak", answer)
@@ -167,21 +203,23 @@ def between_panel(desk: Desk) -> Panel:
         texts = desk.model.decode(code, "text")
         said = spoken(desk, desk.model.decode(code, "speech"), "speech on the way")
         rows = zip(STEPS, said, texts, strict=True)
-        return "".join(f"<h4>{share:.0%} of the way</h4>{s}{line('written', t)}" for share, s, t in rows)
+        way = [f"<h4>{share:.0%} of the way</h4>{s}{line('written', t)}" for share, s, t in rows]
+        return "".join([f"<div>from {ends[0].shown}</div>", f"<div>to {ends[1].shown}</div>", *way])
 
     return Panel([end.box for end in ends], "Speak on the way", answer)
 
 
-def memory_panel(desk: Desk) -> MemoryExplorer | ipywidgets.HTML:
+def memory_panel(desk: Desk) -> MemoryExplorer | HTML:
     """Which slots the examples read, as image, as caption and as that caption spoken; a message where the
     model has no memory of slots."""
-    if not isinstance(desk.model.memory, MemoryFusion):
-        return ipywidgets.HTML(f"<p>{desk.experiment.variant} has no memory: there are no slots to read.</p>")
     shown = desk.examples
     captions = [texts[0] for texts in shown.captions]
     given = {"image": shown.pictures, "text": captions, "speech": shown.mels}
     codes = {source: desk.model.encode(x, source) for source, x in given.items()}
-    reads = {source: explore.attention(desk.model, code).cpu().numpy() for source, code in codes.items()}
+    try:
+        reads = {source: explore.attention(desk.model, code).cpu().numpy() for source, code in codes.items()}
+    except ConfigError as error:
+        return HTML(alert(error))
     return MemoryExplorer(reads, captions, shown.images)
 
 

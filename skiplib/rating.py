@@ -11,7 +11,7 @@ from typing import Any
 import ipywidgets
 
 from skiplib.descriptions import Described
-from skiplib.errors import ConfigError
+from skiplib.errors import ConfigError, RecordError
 from skiplib.listening import QUESTIONS, Ballot, Key, read_ballots, save
 from skiplib.report import audio_html
 from skiplib.widgets import picture_html
@@ -24,20 +24,27 @@ class Rating:
     file there that the rater began elsewhere (the page gives one out).
 
     Images, and the recordings of each, stand in an order of the rater's own. Raises `ConfigError` if the
-    rater's name is no file's name, `RecordError` if the folder holds ballots that are not of this test.
+    rater's name is no file's name, `RecordError` if the folder holds ballots that are not of this test, or
+    another rater's under this one's name.
     """
 
     def __init__(
         self, found: Mapping[str, Sequence[Described]], key: Key, rate: int, rater: str, folder: Path
     ) -> None:
-        if not re.fullmatch(r"[\w-]+", rater):
-            raise ConfigError(f"rater {rater!r}: give initials or a nickname of letters, digits and -")
+        rater = rater.strip()
+        if not re.fullmatch(r"[\w -]+", rater):  # as the page has it
+            raise ConfigError(
+                f"rater {rater!r}: give initials or a nickname of letters, digits, spaces and -"
+            )
         self.key, self.rater, self.path = key, rater, folder / f"{rater}.json"
         self.answers: dict[str, dict[str, str]] = {}
-        for path, ballot in read_ballots(folder, key).items():
+        ballots = read_ballots(folder, key)
+        for path, ballot in ballots.items():
             if ballot.rater == rater:
                 self.path = path
                 self.answers = {row: dict(given) for row, given in ballot.answers.items()}
+        if self.path in ballots and ballots[self.path].rater != rater:
+            raise RecordError(f"{self.path} is the ballot of {ballots[self.path].rater!r}: rename it")
         order = random.Random(f"{key.test}-{rater}")
         names = {(clip.system, clip.row): name for name, clip in key.clips.items()}
         self.items = []

@@ -37,7 +37,10 @@ POLICY = (
     "img-src data:; media-src data:; font-src data:"
 )
 
-TOGGLE = "document.querySelectorAll('details.code').forEach(d => d.open = !d.open)"
+TOGGLE = (
+    "const all = [...document.querySelectorAll('details.code')], open = all.some(d => !d.open); "
+    "all.forEach(d => d.open = open); this.textContent = open ? 'hide all code' : 'show all code'"
+)
 
 TEMPLATE = """
 {%- extends 'index.html.j2' -%}

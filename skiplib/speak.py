@@ -12,13 +12,14 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
 import soundfile
 
 from skiplib.audio import to_waves
 from skiplib.checkpoints import load_model
 from skiplib.errors import CheckpointError, DataError, SkiplibError
+from skiplib.explore import as_seen
 from skiplib.files import whole
-from skiplib.inputs import image_array
 from skiplib.media import picture
 from skiplib.shipped import locate
 from skiplib.systems import System
@@ -49,17 +50,15 @@ def _batch(model: System, wavs: Sequence[tuple[Path, Path]]) -> Iterator[tuple[P
     found, pictures = [], []
     for path, wav in wavs:
         try:
-            shown = picture(path)
-            image_array(shown, model.experiment.image.size)  # what cannot be used shows here
-            pictures.append(shown)
+            pictures.append(as_seen(picture(path), model.experiment))
             found.append((path, wav))
         except DataError as error:
             yield path, DataError(str(error) if str(path) in str(error) else f"{path}: {error}"), ""
     if not found:
         return
-    mels = model.translate(pictures, "image", "speech")
-    writes = ("image", "text") in model.tasks
-    texts = model.translate(pictures, "image", "text") if writes else [""] * len(pictures)
+    seen, writes = np.stack(pictures), ("image", "text") in model.tasks
+    mels = model.translate(seen, "image", "speech")
+    texts = model.translate(seen, "image", "text") if writes else [""] * len(seen)
     audio = model.experiment.audio
     for (path, wav), mel, text in zip(found, mels, texts, strict=True):
         (wave,) = to_waves([mel], audio)

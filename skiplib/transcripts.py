@@ -12,8 +12,8 @@ from IPython.display import HTML
 from skiplib.judge import normalise
 from skiplib.known import SMALL_WORDS
 
-# Each kind of word has a shape of its own beside its colour; contrast on white is 4.5 or more, and a page's
-# own style (report.css) names colours for the dark.
+# Each kind of word has a shape of its own beside its colour; contrast is 4.5 or more, on white and, with the
+# colours of `DARK`, on black.
 WORDS = {
     "right": "color:var(--right,#00609c)",
     "wrong": "color:var(--wrong,#a8420a);font-weight:bold;text-decoration:underline wavy",
@@ -23,6 +23,15 @@ WORDS = {
     "better": "color:var(--better,#1b6e3a);font-weight:bold",
     "clearer": "color:var(--clearer,#4b3a9c);font-weight:bold;font-style:italic",
 }
+DARK = (
+    "--right:#7cc4f5;--wrong:#ffb48a;--inserted:#e6a3d6;--missing:#a6b0ba;--mispronounced:#e3c07a;"
+    "--better:#86d9a0;--clearer:#b9adff"
+)
+# A page follows the reader's system, JupyterLab its own theme.
+STYLE = (
+    f"<style>@media (prefers-color-scheme:dark){{body:not([data-jp-theme-light]){{{DARK}}}}}"
+    f'body[data-jp-theme-light="false"]{{{DARK}}}</style>'
+)
 BESIDE = ("mispronounced", "better", "clearer")  # kinds that need a vocabulary or another system
 ZERO_SHOT = "border:1px solid #5b6570;border-radius:3px;padding:0 .15em"
 
@@ -73,10 +82,10 @@ def nearest(sentence: str, references: Sequence[str]) -> str:
 
 
 def legend(beside: bool = False) -> HTML:
-    """How to read `coloured`, alone or `beside` another system."""
+    """How to read `coloured`, alone or `beside` another system, and its colours for the dark."""
     kinds = [kind for kind in WORDS if beside or kind not in BESIDE]
     words = " · ".join(_word("[missing]" if kind == "missing" else kind, kind) for kind in kinds)
-    return HTML(f"<p>{words} · {_word('a word that only A has', 'right', True)}</p>")
+    return HTML(f"{STYLE}<p>{words} · {_word('a word that only A has', 'right', True)}</p>")
 
 
 def _word(word: str, kind: str, boxed: bool = False) -> str:

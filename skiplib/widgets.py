@@ -34,6 +34,7 @@ from skiplib.report import audio_html
 from skiplib.systems import System
 from skiplib.transcripts import coloured, nearest
 
+TIMES = 5  # of a run's samples: a long run has more, of four players each, than a page holds
 CELL = "vertical-align:top;text-align:left;max-width:19rem;overflow-wrap:anywhere"
 CARD = (
     "display:inline-block;vertical-align:top;width:19rem;margin:.4rem;padding:.5rem;border:1px solid #ccd2d8;"
@@ -82,14 +83,14 @@ def _address(png: bytes) -> str:
 def card(item: Described, rate: int, zero_shot: Collection[str] = ()) -> str:
     """One described image: picture, both players, transcript and text."""
     name = f"test image {item.row}"
-    belongs = f" · {item.accuracy:.0%} of the content words belong"
     lines = {
         "said (judge)": coloured(item.heard, item.references, zero_shot),
         "written": coloured(item.written, item.references, zero_shot),
         "nearest caption to what was said": escape(nearest(item.heard, item.references)),
     }
     return (
-        f'<div style="{CARD}"><b>{name}</b>{belongs}<br>{picture_html(item.image, item.references[0])}<br>'
+        f'<div style="{CARD}"><b>{name}</b> · content accuracy {item.accuracy:.0%}<br>'
+        f"{picture_html(item.image, item.references[0])}<br>"
         f"image to speech<br>{audio_html(item.wave, rate, f'generated speech for {name}')}<br>"
         f"the voice, same vocoder<br>{audio_html(item.true_wave, rate, f'true speech for {name}')}"
         + "".join(f"<div><small>{key}:</small> {value}</div>" for key, value in lines.items())
@@ -130,8 +131,10 @@ def side_by_side(
 
 
 def samples(folder: Path) -> HTML:
-    """What a run made of training items as it learned (`logbook`): a row each time, texts and players."""
+    """What a run made of training items as it learned (`logbook`), at `TIMES` steps at most: texts and
+    players."""
     found = read_samples(folder)
+    found = found.iloc[np.linspace(0, len(found) - 1, min(len(found), TIMES)).round().astype(int)]
     if found.empty:
         return HTML("<p>No samples here: the run was shorter than 200 steps, or was trained elsewhere.</p>")
     ways = [name for name in found if "_to_" in name]
@@ -145,7 +148,9 @@ def samples(folder: Path) -> HTML:
             if way.endswith("_to_text"):
                 cells.append("<br>".join(map(escape, row[way])))
             else:
-                clips = [(*recording(folder / name), f"{way} after step {row['step']}") for name in row[way]]
+                clips = [
+                    (*recording(folder / name), f"{way} after step {row['step'] + 1}") for name in row[way]
+                ]
                 cells.append("<br>".join(audio_html(*clip) for clip in clips))
         rows.append(cells)
     body = ["".join(f'<td style="{CELL}">{cell}</td>' for cell in cells) for cells in rows]
@@ -184,7 +189,11 @@ class Browser:
         row = self.slider.value
         if row not in self.known:
             self.page.value = "<p>listening ...</p>"
-            self.known[row] = describe(*self.source, [row])[0]
+            try:
+                self.known[row] = describe(*self.source, [row])[0]
+            except Exception as error:
+                self.page.value = f'<p role="alert"><b>{type(error).__name__}: {escape(str(error))}</b></p>'
+                raise
         self.page.value = card(self.known[row], self.rate, self.zero_shot)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from skiplib.descriptions import Described
 from skiplib.listening import QUESTIONS, key_of, page, read_ballots
 from skiplib.memory_explorer import MemoryExplorer
 from skiplib.report import audio_html, index, render
-from skiplib.transcripts import coloured
+from skiplib.transcripts import coloured, legend
 
 pytestmark = browser
 IMAGES = 20
@@ -52,8 +52,8 @@ def test_the_listening_page_from_begin_to_ballot(context: Any, tmp_path: Path) -
     opened = context.new_page()
     opened.goto(place.as_uri())
     opened.get_by_role("button", name="Begin").click()
-    assert "letters and digits" in opened.get_by_role("alert").inner_text()
-    opened.get_by_label("Your initials or a nickname").fill("a b")
+    assert "letters, digits" in opened.get_by_role("alert").inner_text()
+    opened.get_by_label("Your initials or a nickname").fill("Zoë b")
     opened.get_by_role("button", name="Begin").click()
     for place_of in range(IMAGES):
         assert opened.get_by_role("heading", level=2).inner_text() == f"Image {place_of + 1} of {IMAGES}"
@@ -80,7 +80,7 @@ def test_the_listening_page_from_begin_to_ballot(context: Any, tmp_path: Path) -
     (tmp_path / "ballots").mkdir()
     download.value.save_as(tmp_path / "ballots" / "ab.json")
     (ballot,) = read_ballots(tmp_path / "ballots", key).values()
-    assert ballot.rater == "a b" and len(ballot.answers) == IMAGES
+    assert ballot.rater == "Zoë b" and len(ballot.answers) == IMAGES
     assert all(answers.keys() == QUESTIONS.keys() for answers in ballot.answers.values())
     assert json.loads((tmp_path / "ballots" / "ab.json").read_text())["test"] == key.test
 
@@ -89,7 +89,7 @@ def test_a_report_plays_sorts_and_fits_without_a_network(context: Any, tmp_path:
     named = pd.Index(["a", "b", "c"], name="metric")
     table = pd.DataFrame({"seeds": [3, 12, 5], "verdict": ["met", "missed", "stated"]}, index=named)
     words = coloured("a red ball over blue", ["a red circle above a square"], ("red",), ("circle",))
-    shown = [audio_html(wave(0.1), 16_000, "speech"), table.to_html(), f"<p>{words}</p>"]
+    shown = [audio_html(wave(0.1), 16_000, "speech"), table.to_html(), f"{legend().data}<p>{words}</p>"]
     cells = [
         new_markdown_cell("# A page\n\n**Question: does it play?** $u = M(z)$"),
         new_code_cell("play(1)"),
@@ -112,8 +112,12 @@ def test_a_report_plays_sorts_and_fits_without_a_network(context: Any, tmp_path:
     )
     assert sides == ["", "left"]  # words, unlike numbers
     assert not opened.get_by_text("show code").last.is_visible()  # of a cell that shows nothing
+    opened.locator("details.code summary").first.click()  # one is open: the others follow it
     opened.get_by_role("button", name="show all code").click()
-    assert opened.get_by_text("import numpy").is_visible()
+    assert opened.get_by_text("import numpy").is_visible() and opened.get_by_text("play(1)").is_visible()
+    opened.get_by_role("button", name="hide all code").click()
+    assert not opened.get_by_text("play(1)").is_visible()
+    opened.get_by_role("button", name="show all code").click()
     for width in WIDTHS:
         for scheme in ("light", "dark"):
             opened.set_viewport_size({"width": width, "height": 900})

@@ -136,9 +136,11 @@ def test_intervals_show_what_was_given(tmp_path: Path) -> None:
         pytest.approx([0.4, 0.6]),
     ]
     assert figure.legends and not saved(figures.intervals(frame, "system", "metric"), tmp_path).legends
-    assert figure.caption == "Means with 95% bootstrap intervals over items; n = 300 to 900."
+    assert figure.caption == "Means with 95% intervals, items resampled; n = 300 to 900."
     seeds = figures.intervals(frame.assign(seeds=3), "system", "metric").caption
-    assert seeds == "Means with 95% bootstrap intervals over seeds and items; seeds = 3, n = 300 to 900."
+    assert (
+        seeds == "Means with 95% intervals, items resampled, seeds by Student's t; seeds = 3, n = 300 to 900."
+    )
 
 
 def test_what_is_shown_carries_its_caption_as_alternative_text() -> None:

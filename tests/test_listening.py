@@ -66,9 +66,14 @@ def test_ballots_add_up_to_shares_as_in_the_paper(found, tmp_path):
     table = listening.results(ballots, key).set_index(["question", "system"])
     ours = table.loc[("content", SYSTEMS[0])]
     assert ours["mean"] == pytest.approx(2 / 3) and ours["sd"] == 0 and ours["raters"] == 3
-    assert ours["reported"] == "0.786 (sd 0.276)" and table.loc[("voice", SYSTEMS[2]), "mean"] == 0
+    assert ours["reported"] == "", "the paper has no system with the pair loss"
+    assert table.loc[("voice", SYSTEMS[2]), "mean"] == 0
     assert ours["low"] <= ours["mean"] <= ours["high"]
     assert listening.results([], key).empty
+    named = key_of({"ours": found[SYSTEMS[0]], "piecewise": found[SYSTEMS[1]]}, 0)
+    of_paper = listening.results([ballot(named, "a", "ours")], named).set_index(["question", "system"])
+    assert of_paper.loc[("content", "ours"), "reported"] == "0.786 (sd 0.276)"
+    assert of_paper.loc[("content", "piecewise"), "reported"] == ""
 
 
 def test_an_unfinished_ballot_counts_for_what_it_answers(found, tmp_path):
@@ -163,5 +168,9 @@ def test_rating_in_jupyterlab_writes_every_answer_and_survives_a_reload(found, t
     (tmp_path / "ab.json").rename(tmp_path / "listening-x-ab.json")  # as the page names it
     Rating(found, key, 16_000, "ab", tmp_path)._answer("voice", whole.answers["4"]["voice"])
     assert [path.name for path in read_ballots(tmp_path, key)] == ["listening-x-ab.json"]
+    (tmp_path / "listening-x-ab.json").rename(tmp_path / "cd.json")
+    with pytest.raises(RecordError, match=r"cd\.json is the ballot of 'ab': rename it"):
+        Rating(found, key, 16_000, "cd", tmp_path)
+    assert Rating(found, key, 16_000, " Zoë B ", tmp_path).rater == "Zoë B"
     with pytest.raises(ConfigError, match="initials or a nickname"):
         Rating(found, key, 16_000, "../x", tmp_path)

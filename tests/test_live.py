@@ -41,7 +41,7 @@ def test_curves_and_samples_are_drawn_in_place(run, monkeypatch):
     view = LiveView()
     view(run)
     curves, samples = view.places
-    assert curves.items[-1].axes and "after 200 steps" in samples.items[-1].data
+    assert curves.items[-1].axes and "No samples yet" in samples.items[-1].data
     sample = {"step": 199, "captions": ["a <red> dog"], "sentences": ["he runs"]}
     sample |= {"image_to_text": ["a blue cat"], "speech_to_text": ["she runs"]}
     (run / SAMPLES).write_text(json.dumps(sample) + "\n")
@@ -50,6 +50,7 @@ def test_curves_and_samples_are_drawn_in_place(run, monkeypatch):
     monkeypatch.setattr(live, "EVERY", 0.0)
     view(run)
     assert "image of <q>a &lt;red&gt; dog</q>: <q>a blue cat</q>" in samples.items[-1].data
+    assert "Samples after step 200" in samples.items[-1].data
     assert "speech of <q>he runs</q>: <q>she runs</q>" in samples.items[-1].data
     view.close()
     assert curves.items[-1].data == samples.items[-1].data == ""

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import torch
 from PIL import Image
 from test_widgets import Parrot
 
@@ -45,6 +46,10 @@ def test_a_panel_answers_at_once_and_stays_in_a_report(name: str, desk: Desk) ->
     panel = getattr(panels, name)(desk)
     html = panel._repr_mimebundle_()["text/html"]
     assert "<audio" in html and "heard by the judge" in html and not loads(html)
+    caption = desk.examples.captions[desk.first][0]
+    assert caption in html.split("<audio")[0], "an answer says first what it is of"
+    pictures = {"image_panel": 1, "compare_panel": 1, "between_panel": 2}
+    assert html.split("<audio")[0].count('alt="test image') == pictures.get(name, 0)
     assert "application/vnd.jupyter.widget-view+json" in panel._repr_mimebundle_()
     assert not panel.button.disabled
 
@@ -91,10 +96,13 @@ def test_a_slot_is_chosen_among_those_of_the_head(desk: Desk) -> None:
     panel = panels.slot_panel(desk)
     _, head, slot, weight = panel.box.children[:4]
     of_first = slot.options
+    assert slot.value == of_first[0][1]
     head.value, weight.value = 1, 1.0
     assert slot.options != of_first and len(slot.options) == panels.MOST_READ
+    assert slot.value == slot.options[0][1]
     panel.button.click()
-    assert panel.page.value.count("<audio") == 2 and "with the weight moved" in panel.page.value
+    moved = f"with slot {slot.value + 1} of head 2 read with weight 1.00"
+    assert panel.page.value.count("<audio") == 2 and moved in panel.page.value
 
 
 def test_a_model_without_slots_says_so(desk: Desk) -> None:
@@ -102,16 +110,47 @@ def test_a_model_without_slots_says_so(desk: Desk) -> None:
     desk.experiment = desk.model.experiment
     assert "no slots" in panels.slot_panel(desk).page.value
     assert "<audio" in panels.image_panel(desk).page.value
-    assert "aligned_no_M has no memory" in panels.memory_panel(desk).value
+    assert "aligned_no_M has memory.kind=none" in panels.memory_panel(desk).data
 
 
-def test_checkpoints_stand_side_by_side(desk: Desk) -> None:
+def test_checkpoints_stand_side_by_side(desk: Desk, tmp_path: Path) -> None:
+    for name, seed, overlay in (("coarse", 1, {"audio.hop": 400}), ("broken", 2, {})):
+        other = SkipNet(config.experiment("ours", "smoke", "skipworld", seed, overlay)).eval()
+        path = tmp_path / "runs" / name / "model.safetensors"
+        checkpoints.save(path, checkpoints.model_tensors(other), other.experiment)
+    path.write_bytes(path.read_bytes()[:1_000])
     panel = panels.compare_panel(desk)
     models = panel.box.children[1]
     assert models.value == ("mine",)
+    models.value = ("mine", "coarse", "broken")
+    panel.button.click()
+    of_each = panel.page.value.split("<h4>")[1:]
+    assert [part.count("<audio") for part in of_each] == [1, 1, 0]
+    assert of_each[2].startswith("broken</h4>") and 'role="alert"' in of_each[2]
     models.value = ()
     panel.button.click()
     assert "Choose one" in panel.page.value
+
+
+def test_a_checkpoint_that_was_trained_anew_is_read_anew(desk: Desk, tmp_path: Path) -> None:
+    panel = panels.compare_panel(desk)
+    before = panel.page.value.split("written:")[1]
+    panel.show()
+    assert panel.page.value.split("written:")[1] == before
+    torch.manual_seed(5)
+    other = SkipNet(desk.experiment).eval()
+    path = tmp_path / "runs" / "mine" / "model.safetensors"
+    checkpoints.save(path, checkpoints.model_tensors(other), other.experiment)
+    panel.show()
+    assert panel.page.value.split("written:")[1] != before
+
+
+def test_what_goes_wrong_by_surprise_is_shown_and_raised(desk: Desk) -> None:
+    panel = panels.text_panel(desk)
+    panel.answer = lambda: 1 / 0
+    with pytest.raises(ZeroDivisionError):
+        panel.show()
+    assert "ZeroDivisionError: division by zero" in panel.page.value and not panel.button.disabled
 
 
 def test_the_memory_explorer_carries_its_reads(desk: Desk) -> None:

@@ -14,7 +14,7 @@ from skiplib.known import known
 from skiplib.model import SkipNet
 from skiplib.offline import loads
 from skiplib.prepare import Prepared
-from skiplib.widgets import Browser, gallery, samples, side_by_side
+from skiplib.widgets import TIMES, Browser, gallery, samples, side_by_side
 
 
 class Parrot:
@@ -38,7 +38,7 @@ def item(row: int = 3, accuracy: float = 0.5) -> Described:
 def test_cards_carry_all_they_show() -> None:
     html = gallery([item(), item(4)], 16_000).data
     assert html.count("<audio") == 4 and html.count("<img") == 2
-    assert "50% of the content words" in html and "a &lt;red&gt; circle" in html
+    assert "content accuracy 50%" in html and "a &lt;red&gt; circle" in html
     assert not loads(html)
     assert "no image" in gallery([], 16_000).data
 
@@ -91,4 +91,8 @@ def test_samples_of_a_run_are_read_and_played(tmp_path) -> None:
     (tmp_path / "samples.jsonl").write_text(json.dumps(row) + "\n")
     page = samples(tmp_path).data
     assert "a &lt;red&gt; dog" in page and "she runs" in page and page.count("<audio") == 1
-    assert "<td" in page and ">200<" in page
+    assert "<td" in page and ">200<" in page and "after step 200" in page
+    rows = [json.dumps(row | {"step": 200 * n - 1}) + "\n" for n in range(1, 102)]
+    (tmp_path / "samples.jsonl").write_text("".join(rows))
+    page = samples(tmp_path).data
+    assert page.count("<audio") == TIMES and ">200<" in page and ">20200<" in page
