@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from skiplib.config import Experiment
 
+TANH = 0.628  # standard deviation of the tanh of a standard normal number
 MODALITIES = ("image", "text", "speech")
 FC_HIDDEN = 192  # gives M_to_FC 98,752 parameters; M with K has 98,560
 
@@ -58,13 +59,19 @@ class MemoryFusion(nn.Module):
         self.width = experiment.latent // options.heads
         self.shared_values = options.layout == "code"
         rows = self.width if self.shared_values else experiment.latent
-        self.memory = nn.Parameter(options.scale * torch.randn(options.slots, rows))
+        # A tanh of a loud M is 1 or -1, and does not learn: the factor stands outside then.
+        self.tanh, self.scale = options.tanh, options.scale
+        self.memory = nn.Parameter((1.0 if self.tanh else self.scale) * torch.randn(options.slots, rows))
         self.key = nn.Conv1d(rows, experiment.latent, 1)
         # A read that starts nearly uniform passes an average of all rows, and the decoders learn to do
         # without it: keys are scaled so that the first attention scores have this standard deviation.
-        nn.init.normal_(self.key.weight, std=options.key_scale / (options.scale * math.sqrt(rows)))
+        loud = self.scale * (TANH if self.tanh else 1.0)
+        nn.init.normal_(self.key.weight, std=options.key_scale / (loud * math.sqrt(rows)))
         nn.init.zeros_(self.key.bias)
-        self.squash = torch.tanh if options.tanh else nn.Identity()
+
+    def squash(self, memory: Float[Tensor, "slots rows"]) -> Float[Tensor, "slots rows"]:
+        """M as it is read; with `memory.tanh` through a tanh, as the paper's code has it."""
+        return self.scale * torch.tanh(memory) if self.tanh else memory
 
     def attention(self, z: Float[Tensor, "*batch latent"]) -> Float[Tensor, "*batch heads slots"]:
         """How strongly each head reads each slot; rows sum to 1."""

@@ -15,13 +15,15 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from skiplib import config
 from skiplib.config import Experiment
 from skiplib.errors import CheckpointError, DataError, SkiplibError
-from skiplib.files import whole
+from skiplib.files import digest, whole
 from skiplib.prepare import prepared_hash
 from skiplib.systems import System, build
 
 FORMAT = "1"
+FINAL = "model.safetensors"  # of a run's folder
 TRAINING_CODE = (
     *("audio", "baselines/coding", "baselines/cyclegan", "baselines/piecewise", "baselines/separate"),
     *("batches", "bottleneck", "building", "cleaning", "decoders", "encoders", "features", "finishing"),
@@ -95,10 +97,18 @@ def belongs(path: Path, experiment: Experiment) -> bool:
 
 
 def made_by(metadata: Mapping[str, str], experiment: Experiment, data: str) -> bool:
-    """Whether a checkpoint's metadata is of this experiment, of `data` (`Prepared.content`), and of the code
-    that there is."""
+    """Whether a checkpoint's metadata is of this experiment, of `data` (`Prepared.content`), of the code that
+    there is, and of the run that it began with as that is now, if it is there still."""
     wanted = {"experiment": experiment.model_dump_json(), "data": data, "code": code_digest()}
+    wanted |= begun_with(experiment)
     return all(metadata.get(name) == value for name, value in wanted.items())
+
+
+def begun_with(experiment: Experiment) -> dict[str, str]:
+    """Metadata: the digest of the weights that training begins with, by `optim.start`; nothing without, or if
+    they are gone."""
+    start = config.RUNS_DIR / experiment.optim.start / FINAL
+    return {"begun_with": digest(start)} if experiment.optim.start and start.is_file() else {}
 
 
 def _named(path: Path, metadata: Mapping[str, str]) -> Experiment:

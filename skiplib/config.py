@@ -85,6 +85,17 @@ class Experiment(Frozen):
             raise ValueError(f"memory.heads={self.memory.heads} does not divide latent={self.latent}")
         return self
 
+    @model_validator(mode="after")
+    def _stages_are_there(self) -> Experiment:
+        later = [
+            name for name in ("gap_noise", "follow", "text_stage", "chain") if getattr(self.alignment, name)
+        ]
+        if later and self.optim.joint == 1:
+            raise ValueError(
+                f"alignment.{later[0]} comes after the joint stage, which optim.joint=1 never ends; lower it"
+            )
+        return self
+
 
 DEMO_WORLD = {
     "world.things": (2, 2),
@@ -175,6 +186,7 @@ ABLATIONS: dict[str, dict[str, Any]] = {
 ONE_STAGE = {"optim.joint": 1.0, "optim.muon_rate": 3.2}
 BASELINES: dict[str, dict[str, Any]] = dict.fromkeys(("piecewise", "cyclegan", "separate"), ONE_STAGE)
 ALIGNED = {
+    "optim.joint": 0.46,  # at every scale: what follows in this list comes after
     "alignment.kind": "both",
     "alignment.gap_noise": 1.0,
     "alignment.follow": True,

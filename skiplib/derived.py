@@ -7,6 +7,7 @@ from functools import cache
 from itertools import islice
 
 import numpy as np
+from scipy import stats
 
 from skiplib import metrics
 from skiplib.config import World
@@ -18,6 +19,7 @@ from skiplib.records import Metric, Record, measured
 from skiplib.scenes import Scene
 from skiplib.scores import ItemScores, Scores
 
+CHANCE = 0.001  # of a word that says nothing to count as telling; several dozen words are tried
 SPEAKABLE = ("i2s_content_accuracy", "i2s_fact_f1", "i2s_wer", "i2s_i2t_agreement")
 
 
@@ -37,9 +39,9 @@ def derived(record: Record) -> Record:
       facts, and against the model's own text, of another. It is the system's own chance: whether it says
       little or much, and the same of all images.
     - `i2s_unique_words`, `i2s_unique_caption_words`: different words heard in all speech of images (section
-      4.1), and how many of them tell something of an image: they are heard at least twice as often, by
-      share, of images that have them in a caption as of images that have not. Babble has many of the first,
-      and sooner or later says each word of an image that has it.
+      4.1), and how many of them tell something of an image: they are heard more often of images that have
+      them in a caption than of others (Fisher's exact test, one-sided, `CHANCE`). Babble has many of the
+      first, and sooner or later says each word of an image that has it.
     - `train_seconds_elsewhere` for `train_seconds` where the weights come from another machine, a GPU's most
       likely, than the one that measured: the bar is for two cores. It goes where the machine is the same and
       the training had one core, or was interrupted (`Provenance.timed`).
@@ -90,14 +92,17 @@ def _shuffled(
 
 
 def _telling(captions: Sequence[Sequence[str]], heard: Sequence[str]) -> set[str]:
-    """Words that are heard at least twice as often of images that have them in a caption as of others."""
+    """Words that are heard of images that have them in a caption more often than chance would have it."""
     said = [metrics.different_words([text]) for text in heard]
     has = [metrics.different_words(texts) for texts in captions]
     found = set()
     for word in set().union(*said) & set().union(*has):
-        own = [word in words for words, texts in zip(said, has, strict=True) if word in texts]
-        other = [word in words for words, texts in zip(said, has, strict=True) if word not in texts]
-        if other and np.mean(own) >= 2 * np.mean(other) and any(own):
+        here, there = (np.array([word in words for words in sets]) for sets in (said, has))
+        table = [
+            [np.sum(here & there), np.sum(here & ~there)],
+            [np.sum(~here & there), np.sum(~here & ~there)],
+        ]
+        if stats.fisher_exact(table, alternative="greater").pvalue < CHANCE:
             found.add(word)
     return found
 

@@ -129,7 +129,7 @@ class Memory(Frozen):
     heads: int = Field(4, ge=1)
     tanh: bool = False
     key_scale: Rate = 2.0  # standard deviation of the initial attention scores
-    scale: Rate = 1.0  # standard deviation of the initial memory
+    scale: Rate = 1.0  # standard deviation of the initial memory; of tanh(M), the factor beside it
     rate: Factor = 0.1  # learning rate of M relative to the rest
 
 
@@ -165,6 +165,8 @@ class Alignment(Frozen):
             raise ValueError(
                 f"text_stage={self.text_stage} ends after chain_start={self.chain_start}; lower the first"
             )
+        if self.wording != "caption" and not (self.follow or self.gap_noise):
+            raise ValueError(f"wording={self.wording} is of what follow and gap_noise take: both are off")
         return self
 
 
@@ -200,6 +202,14 @@ class SpeechDecoder(Frozen):
     readout: Literal["linear", "deep"] = (
         "linear"  # of a step's frames; deep: a hidden layer over state and context
     )
+
+    @model_validator(mode="after")
+    def _noise_is_heard(self) -> SpeechDecoder:
+        if self.noise and self.attend != "single":
+            raise ValueError(
+                f"noise={self.noise} is on u alone, and attend={self.attend} gives u back without; use single"
+            )
+        return self
 
 
 class Loss(Frozen):

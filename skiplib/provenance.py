@@ -35,7 +35,8 @@ class Start(BaseModel):
 
 
 class Provenance(BaseModel):
-    """Where a record comes from; `peak_memory` is the process's, in MiB.
+    """Where a record comes from; `peak_memory` is the process's, in MiB, `manifest` the hash of the data,
+    `content` the same without the audio, whose last bits are a machine's.
 
     `machine`, `cores` and `device` are those that measured; `trained` names those that the weights are from,
     as the checkpoint says, and `starts` says how often the training was started, if its log does.
@@ -47,6 +48,7 @@ class Provenance(BaseModel):
     dirty: bool | None
     packages: dict[str, str]
     manifest: str
+    content: str | None = None  # of a record from before it was kept
     machine: str
     cores: int
     device: str
@@ -81,12 +83,13 @@ def provenance(
     trained: dict[str, str] | None = None,
     code: tuple[str | None, bool | None] | None = None,
     starts: tuple[Start, ...] = (),
+    content: str | None = None,
 ) -> Provenance:
     """What can be known about the run so far: code, packages, machine, and the peak memory of this process.
 
-    `manifest` is the hash of the data, `command` the exact words that repeat the run, `trained` what the
-    checkpoint says of its origin, `code` what `commit` said when the run began (now, if it is not given),
-    `starts` what `logbook.read_starts` finds.
+    `manifest` and `content` are hashes of the data, `command` the exact words that repeat the run, `trained`
+    what the checkpoint says of its origin, `code` what `commit` said when the run began (now, if it is not
+    given), `starts` what `logbook.read_starts` finds.
     """
     found = code or commit()
     unit = 2**20 if sys.platform == "darwin" else 2**10  # of ru_maxrss in a MiB
@@ -95,6 +98,7 @@ def provenance(
         dirty=found[1],
         packages={"python": platform.python_version(), **_versions()},
         manifest=manifest,
+        content=content,
         machine=processor(),
         cores=cores(),
         device=device,

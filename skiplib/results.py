@@ -72,7 +72,7 @@ def shown(frame: pd.DataFrame, runs: Sequence[Record], table: str) -> pd.DataFra
         percent = 1 if "bleu" in row.metric else 100
         sides = ([r for r in runs if r.system == name] for name in (row.row, _ours(row.row)))
         found = None if row.row in FAMILIES else claims.compare(*sides, row.metric)
-        apart, low, high, _ = found or (0.0, 0.0, 0.0, 0)
+        apart, low, high, common = found or (0.0, 0.0, 0.0, 0)
         metric = row.metric if percent == 1 else f"{row.metric} (%)"
         cells[metric, row.row] = {
             "in the paper": paper.TITLES.get(row.row, "-"),
@@ -83,6 +83,7 @@ def shown(frame: pd.DataFrame, runs: Sequence[Record], table: str) -> pd.DataFra
             "seeds": row.seeds,
             "against ours": f"{percent * apart:+.1f}" if found else "",
             "its 95% interval": f"{percent * low:+.1f} to {percent * high:+.1f}" if found else "",
+            "of seeds": common or "",
             "order": row.verdict,
         }
     found = pd.DataFrame.from_dict(cells, orient="index")

@@ -67,7 +67,7 @@ def run(
     model, prepared, seconds = trained(experiment, overlay)
     result = evaluate(model, prepared, judge or judge_for(experiment, prepared))
     result.scores["train_seconds"] = seconds
-    checkpoint = folder_of(experiment, overlay) / training.FINAL
+    checkpoint = folder_of(experiment, overlay) / checkpoints.FINAL
     origin = checkpoints.header(checkpoint)
     e = experiment
     words = f"papermill run_ablation.ipynb {e.variant}.ipynb"
@@ -80,6 +80,7 @@ def run(
         result.scores,
         provenance(
             manifest=prepared.digest,
+            content=prepared.content,
             device=model.device.type,
             wall_seconds=time.monotonic() - began,
             command=words,

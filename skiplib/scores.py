@@ -38,6 +38,11 @@ class ItemScores:
         low = 0.0 if (self.numerator >= 0).all() else -np.inf
         return low, 1.0 if (self.numerator <= self.denominator).all() else np.inf
 
+    @property
+    def counted(self) -> int:
+        """How many items were scored."""
+        return int(np.count_nonzero(self.denominator))
+
     def take(self, items: np.ndarray) -> ItemScores:
         """The same of the items of these numbers, as often as each is named."""
         return ItemScores(self.numerator[items], self.denominator[items])
@@ -81,6 +86,11 @@ class BleuScores:
         """Below and above which no value lies."""
         return 0.0, 100.0
 
+    @property
+    def counted(self) -> int:
+        """How many items were scored."""
+        return len(self)
+
     def take(self, items: np.ndarray) -> BleuScores:
         """The same of the items of these numbers, as often as each is named."""
         rows = (self.matches[items], self.totals[items], self.lengths[items], self.closest[items])
@@ -105,7 +115,7 @@ def paired_bootstrap(
     """The mean difference `first` - `second` over runs in pairs, and its 95% interval.
 
     Items are resampled, the same of both sides: what is hard for both does not count. Pairs add what they
-    differ by (`_interval`).
+    differ by (`_interval`). Where no draw shows a difference it is `unseen` to both sides.
 
     Raises `DataError` if there is no pair, or one whose sides differ in their number of items.
     """
@@ -115,12 +125,17 @@ def paired_bootstrap(
     rows = _rows([len(x) for x, _ in pairs], n, seed)
     values = [x.resampled(rows[len(x)]) - y.resampled(rows[len(x)]) for x, y in pairs]
     differences = [x.value - y.value for x, y in pairs]
-    return float(np.mean(differences)), *_interval(np.array(values), differences, seed)
+    low, high = _interval(np.array(values), differences, seed)
+    if low == high == 0:
+        span = unseen([x for pair in pairs for x in pair])
+        low, high = low - span, high + span
+    return float(np.mean(differences)), low, high
 
 
 def stratified_bootstrap(runs: Sequence[Scores], n: int = 1000, seed: int = 0) -> tuple[float, float]:
     """The 95% interval of the mean over runs, one a seed: items are resampled, runs add what they differ by
-    (`_interval`), but not beyond what a value can be.
+    (`_interval`), but not beyond what a value can be. Where all is right or all is wrong, and so no draw
+    differs, it is `unseen` wide.
 
     Raises `DataError` if there is no run, or one without items.
     """
@@ -129,8 +144,20 @@ def stratified_bootstrap(runs: Sequence[Scores], n: int = 1000, seed: int = 0) -
     rows = _rows([len(run) for run in runs], n, seed)
     values = [run.resampled(rows[len(run)]) for run in runs]
     low, high = _interval(np.array(values), [run.value for run in runs], seed)
-    least, most = zip(*(run.limits for run in runs), strict=True)
-    return max(low, min(least)), min(high, max(most))
+    lowest, highest = zip(*(run.limits for run in runs), strict=True)
+    least, most = min(lowest), max(highest)
+    if low == high and low in (least, most):
+        low, high = low - unseen(runs), high + unseen(runs)
+    return max(low, least), min(high, most)
+
+
+def unseen(runs: Sequence[Scores]) -> float:
+    """How much a value may yet differ by what no scored item showed: the exact bound of a 95% interval
+    (Clopper and Pearson 1934) for none of as many items as the least of `runs` has, in points of BLEU; 0 of a
+    number that is of no items."""
+    items = min(run.counted for run in runs)
+    span = 100.0 if isinstance(runs[0], BleuScores) else 1.0
+    return span * (1 - 0.025 ** (1 / items)) if items > 1 else 0.0
 
 
 def _rows(lengths: Sequence[int], n: int, seed: int) -> dict[int, np.ndarray]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from skiplib import checkpoints, config, training
+from skiplib import checkpoints, config
 from skiplib.bars import MAIN
 from skiplib.errors import CheckpointError, SkiplibError
 from skiplib.files import digest, whole
@@ -25,7 +25,7 @@ LIMIT = 20_000_000  # bytes of a checkpoint that ships
 def found() -> dict[str, Path]:
     """Checkpoints by name: the one that ships, then those under `runs/`."""
     shipped = {path.stem: path for path in sorted(FOLDER.glob("*.safetensors"))}
-    own = {path.parent.name: path for path in sorted(config.RUNS_DIR.glob(f"*/{training.FINAL}"))}
+    own = {path.parent.name: path for path in sorted(config.RUNS_DIR.glob(f"*/{checkpoints.FINAL}"))}
     return shipped | own
 
 
@@ -64,7 +64,7 @@ def ship(run: str) -> Path:
 
     Raises `CheckpointError` if there is none, if it is over 20 MB, or if the record is of another one.
     """
-    source = config.RUNS_DIR / run / training.FINAL
+    source = config.RUNS_DIR / run / checkpoints.FINAL
     record_path = config.RUNS_DIR / "records" / f"{run}.json"
     record = read_record(record_path)
     if not source.is_file():

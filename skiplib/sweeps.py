@@ -32,9 +32,9 @@ SWEEPS = (
         "tie",
         "What must tie the codes of a pair for an image to be spoken?",
         "alignment.kind",
-        ("text_autoencoding", "l2", "contrastive", "both"),
-        # Half of the ties have no text stage: it is by text autoencoding.
-        fixed={"alignment.text_stage": 0.0},
+        ("none", "text_autoencoding", "l2", "contrastive", "both"),
+        # What else ties the codes of a pair is off: the text stage autoencodes, E_img and E_spch follow.
+        fixed={"alignment.text_stage": 0.0, "alignment.follow": False, "alignment.gap_noise": 0.0},
     ),
     Sweep(
         "wording",

@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from skiplib import checkpoints, config
 from skiplib.batches import Batches
+from skiplib.checkpoints import FINAL
 from skiplib.config import Experiment
 from skiplib.errors import CheckpointError, TrainingError
 from skiplib.logbook import Logbook
@@ -35,7 +36,7 @@ CHECKPOINT_SECONDS = 60.0
 LOG_STEPS = 20
 SAMPLES, FEWEST, MOST = 5, 200, 10_000  # samples of a run, but not closer or further apart in steps
 ORIGIN = ("machine", "torch", "precision")  # what a checkpoint says of where its weights come from
-FINAL, RESUME, DIVERGED = "model.safetensors", "resume.safetensors", "diverged.safetensors"
+RESUME, DIVERGED = "resume.safetensors", "diverged.safetensors"
 
 
 class Step(nn.Module):
@@ -83,6 +84,7 @@ def train(
     start, seconds = _resume(folder, experiment, prepared, model, optimisers)
     processes.agree(start, "the step to go on from")
     where = dict(zip(ORIGIN, (device_name(fabric.device), torch.__version__, precision(optim)), strict=True))
+    where |= checkpoints.begun_with(experiment)
     batches = Batches(prepared, experiment)
     steps, plan = optim.steps, stages(experiment)
     logbook = Logbook(folder, start) if processes.leads else None
@@ -217,7 +219,7 @@ def _usable(
         log.warning("%s; it is not used", error)
         return None
     if not checkpoints.made_by(metadata, experiment, prepared.content):
-        log.warning("%s belongs to another experiment, other data or other code; it is not used", path)
+        log.warning("%s is of another experiment, other data, code or beginning; it is not used", path)
         return None
     return tensors, metadata
 

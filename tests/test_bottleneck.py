@@ -58,14 +58,19 @@ def test_what_stands_in_the_place_of_m_is_as_loud_as_z():
     assert math.isclose(u.square().mean().sqrt().item(), 1, rel_tol=0.1)
 
 
-def test_reads_start_peaked_and_sum_to_one():
+@pytest.mark.parametrize("overlay", [{}, {"memory.tanh": True}, {"memory.tanh": True, "memory.scale": 6.0}])
+def test_reads_start_peaked_and_sum_to_one(overlay):
     torch.manual_seed(0)
-    made = experiment("ours", "paper")
+    made = experiment("ours", "paper", overlay=overlay)
     memory, z = MemoryFusion(made), ModalityTransformer(made)(torch.randn(64, 512))
     attention = memory.attention(z)
     assert attention.shape == (64, 4, 128)
     assert torch.allclose(attention.sum(-1), torch.ones(64, 4), atol=1e-5)
     assert attention.amax(-1).mean() > 10 / 128  # far from an average of all rows
+    scores = attention.clamp_min(1e-30).log()
+    assert 1.6 < (scores - scores.mean(-1, keepdim=True)).std() < 2.4  # `memory.key_scale`
+    loud = memory.values().std().item()
+    assert math.isclose(loud, made.memory.scale * (0.628 if made.memory.tanh else 1.0), rel_tol=0.05)
 
 
 def test_t_and_c_have_the_parameters_that_were_decided():

@@ -22,7 +22,7 @@ def run(system: str, seed: int, errors: np.ndarray) -> Record:
     return make_record(experiment(system, "smoke", seed=seed), scores, SOURCE)
 
 
-def runs(system: str, rate: float, seeds: int = 3, items: int = 200) -> list[Record]:
+def runs(system: str, rate: float, seeds: int = 3, items: int = 400) -> list[Record]:
     """Runs whose items are hard to the same degree in every system, at another rate."""
     rng = np.random.default_rng(0)
     hard = [rng.binomial(10, 0.3, items).astype(float) for _ in range(seeds)]
@@ -77,7 +77,7 @@ def test_what_is_hard_for_both_does_not_widen_the_interval() -> None:
         np.mean([x.value - y.value for x, y in zip(first, second, strict=True)])
     )
     assert low < difference < high < 0
-    items = np.random.default_rng(2).permutation(200)
+    items = np.random.default_rng(2).permutation(400)
     *_, loose_high = paired_bootstrap(first, [score.take(items) for score in second])
     assert loose_high > high
 

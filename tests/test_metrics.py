@@ -202,6 +202,18 @@ def test_an_interval_ends_where_values_do() -> None:
     assert stratified_bootstrap(cosines)[0] < -0.5
 
 
+def test_what_no_item_showed_may_still_be() -> None:
+    nothing, all_right = (ItemScores(np.full(73, value), np.ones(73)) for value in (0.0, 1.0))
+    exact = stats.binomtest(0, 73).proportion_ci(0.95, method="exact").high
+    assert stratified_bootstrap([nothing] * 5) == pytest.approx((0, exact))
+    assert bootstrap(all_right) == pytest.approx((1 - exact, 1))
+    assert paired_bootstrap([nothing] * 5, [nothing] * 5) == pytest.approx((0, -exact, exact))
+    unscored = ItemScores(np.zeros(300), np.repeat([1.0, 0.0], [73, 227]))
+    assert bootstrap(unscored) == pytest.approx((0, exact)), "items that are not scored say nothing"
+    number = ItemScores(np.zeros(1), np.ones(1))
+    assert bootstrap(number) == (0, 0), "a number of one run is of no items"
+
+
 def test_a_reference_without_words_is_no_reference() -> None:
     found = metrics.nearest_wer([["Hmm.", "a red ring"], ["Mm-hmm."], ["a star"]], ["a blue ring", "a", "a"])
     assert (found.numerator.tolist(), found.denominator.tolist()) == ([1, 0, 1], [3, 0, 2])
@@ -212,7 +224,7 @@ def test_a_reference_without_words_is_no_reference() -> None:
 
 def test_bleu_can_be_resampled() -> None:
     scores = metrics.bleu([["a big red ring above a star"]] * 6, ["a big red ring above a star"] * 6, 4)
-    assert bootstrap(scores, n=50) == (100.0, 100.0)
+    assert bootstrap(scores, n=50) == pytest.approx((100 * 0.025 ** (1 / 6), 100)), "of six"
     assert scores.take(np.array([0, 0])).value == 100
 
 

@@ -53,6 +53,25 @@ def test_of_two_records_of_a_run_that_of_the_last_folder_is_the_latest(tmp_path:
     assert latest(tmp_path / "committed", tmp_path / "here", tmp_path / "none") == [new, other]
 
 
+def test_records_of_other_settings_or_other_data_are_named_and_left_out(tmp_path: Path, caplog: Any) -> None:
+    old = record(seed=1)
+    old = old.model_copy(update={"parameters": old.parameters | {"code": 99}})
+    gone = record(seed=2).model_copy(update={"parameters": {"no": "such switch"}})
+    here, there, unknown = record(), record(seed=3), record(seed=4)
+    here, there = (of_data(one, name) for one, name in ((here, "mine"), (there, "theirs")))
+    for one in (old, gone, there, unknown):
+        write_record(one, tmp_path / "committed")
+    assert latest(tmp_path / "committed") == [there, unknown]
+    write_record(here, tmp_path / "here")
+    assert latest(tmp_path / "committed", tmp_path / "here") == [unknown, here]
+    for one, why in ((old, "other settings"), (gone, "other settings"), (there, "other data")):
+        assert any(one.run_id in line and why in line for line in caplog.messages)
+
+
+def of_data(one: Record, content: str) -> Record:
+    return one.model_copy(update={"provenance": one.provenance.model_copy(update={"content": content})})
+
+
 def test_scores_come_back_as_they_were() -> None:
     found = record()
     assert found.metrics["i2t_content_accuracy"].value == pytest.approx(5 / 9, abs=1e-6)

@@ -11,7 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from skiplib import checkpoints, training
+from skiplib import checkpoints
 from skiplib.config import experiment
 from skiplib.errors import ConfigError, TrainingError
 from skiplib.logbook import read_log
@@ -70,5 +70,5 @@ def test_two_processes_take_the_steps_of_one(prepared: Prepared, tmp_path: Path)
         else:
             size = one[name].norm()
             assert (one[name] - two[name]).norm() <= 1e-3 * size + 1e-6, name
-    model = checkpoints.load_model(tmp_path / "two" / training.FINAL)
+    model = checkpoints.load_model(tmp_path / "two" / checkpoints.FINAL)
     assert model.experiment.optim.accumulate == 2 and read_log(tmp_path / "two")["step"].is_unique

@@ -161,11 +161,18 @@ def test_the_text_stage_moves_what_text_passes_through_and_no_norm(prepared, fol
 def test_a_damaged_or_foreign_checkpoint_is_not_used(prepared, folder, smoke, model):
     folder.mkdir()
     (folder / FINAL).write_bytes(b"nothing")
-    checkpoints.save(
-        folder / RESUME, checkpoints.model_tensors(model), experiment("ours", "smoke"), step=5, seconds=1.0
-    )
+    about = {"step": 5, "seconds": 1.0, "data": prepared.content}
+    foreign = experiment("ours", "smoke", seed=99)
+    checkpoints.save(folder / RESUME, checkpoints.model_tensors(model), foreign, **about)
     train(smoke, prepared, folder)
     assert checkpoints.load_model(folder / FINAL).experiment == smoke
+    assert logbook.read_log(folder)["step"].iloc[0] == 0, "it began anew"
+
+
+def test_what_other_code_trained_is_trained_again(prepared, folder, smoke, monkeypatch):
+    _, seconds = train(smoke, prepared, folder)
+    monkeypatch.setattr(checkpoints, "code_digest", lambda: "other")
+    assert train(smoke, prepared, folder)[1] != seconds
 
 
 def test_a_row_of_the_log_that_was_cut_does_not_stop_a_run(folder):
@@ -355,6 +362,11 @@ def test_fine_tuning_begins_with_the_weights_of_another_run(prepared, tmp_path, 
     fine, _ = train(experiment("ours", "smoke", seed=5, overlay=overlay), prepared, tmp_path / "fine")
     for (name, a), b in zip(first.named_parameters(), fine.parameters(), strict=True):
         torch.testing.assert_close(a, b, msg=name)
+    again = experiment("ours", "smoke", seed=5, overlay=overlay)
+    _, seconds = train(again, prepared, tmp_path / "fine")
+    assert train(again, prepared, tmp_path / "fine")[1] == seconds
+    train(experiment("ours", "smoke", seed=6), prepared, tmp_path / "first")
+    assert train(again, prepared, tmp_path / "fine")[1] != seconds, "another run lies there now"
     for start, message in (("none", "no checkpoint at .*none"), ("first", "of another shape")):
         other = experiment("ours", "smoke", overlay={"optim.start": start, "memory.slots": 16})
         with pytest.raises(CheckpointError, match=message):

@@ -105,8 +105,9 @@ def test_the_switches_of_a_sweep_arrive_as_one_word(copy: Path) -> None:
         shlex.split(line) for line in (shown.stdout + shown.stderr).splitlines() if " overlay " in line
     ]
     given = sorted(command[command.index("overlay") + 1] for command in commands)
-    tied = [f"alignment.kind={kind} alignment.text_stage=0.0" for kind in ("contrastive", "l2")]
-    assert len(given) == 4 and set(map(parse, tied)) <= set(map(parse, given))
+    off = "alignment.text_stage=0.0 alignment.follow=False alignment.gap_noise=0.0"
+    tied = [f"alignment.kind={kind} {off}" for kind in ("none", "contrastive", "l2")]
+    assert len(given) == 5 and set(map(parse, tied)) <= set(map(parse, given))
 
 
 def parse(overlay: str) -> frozenset[tuple[str, object]]:
