@@ -5,9 +5,11 @@ A *mel* here is the paper's speech: frames of 80 bands, 12.5 ms apart, scaled to
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import lru_cache
 
+import librosa
 import numpy as np
 import torch
 import torchaudio
@@ -19,6 +21,8 @@ from skiplib.config import Audio
 from skiplib.errors import DataError
 
 MAX_SECONDS = 30.0
+RATES = (1_000, 400_000)  # Hz of a recording
+FILTERS = 1_000_000  # torchaudio makes this many steps of a filter at most; an odd rate needs more
 
 
 @lru_cache(maxsize=4)
@@ -91,10 +95,12 @@ def prepare_wave(wave: np.ndarray, rate: int, audio: Audio) -> Float[Tensor, " s
 
     `wave` has shape [samples] or [samples, channels]; integers are scaled to [-1, 1], unsigned ones from
     their middle. Raises `DataError` if it is empty, silent, not finite or longer than 30 s, or `rate` is no
-    whole number of Hz.
+    whole number of Hz within `RATES`.
     """
-    if rate < 1 or rate != int(rate):
-        raise DataError(f"a sampling rate is a positive whole number of Hz, not {rate}")
+    if rate != int(rate) or not RATES[0] <= rate <= RATES[1]:
+        raise DataError(
+            f"a sampling rate is a whole number of Hz from {RATES[0]:,} to {RATES[1]:,}, not {rate}"
+        )
     samples, rate = np.asarray(wave), int(rate)
     if np.issubdtype(samples.dtype, np.integer):
         most = np.iinfo(samples.dtype).max
@@ -113,4 +119,9 @@ def prepare_wave(wave: np.ndarray, rate: int, audio: Audio) -> Float[Tensor, " s
             f"the recording lasts {samples.size / rate:.1f} s; at most {MAX_SECONDS:.0f} s are taken"
         )
     tensor = torch.from_numpy(np.ascontiguousarray(samples, dtype=np.float32))
-    return tensor if rate == audio.rate else torchaudio.functional.resample(tensor, rate, audio.rate)
+    if rate == audio.rate:
+        return tensor
+    common = math.gcd(rate, audio.rate)
+    if rate * audio.rate // common**2 > FILTERS:
+        return torch.from_numpy(librosa.resample(tensor.numpy(), orig_sr=rate, target_sr=audio.rate))
+    return torchaudio.functional.resample(tensor, rate, audio.rate)

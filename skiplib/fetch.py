@@ -1,4 +1,5 @@
-"""Downloads of corpora whose files may be fetched: `python -m skiplib.fetch ljspeech`, or `make fetch`.
+"""Downloads of corpora whose files may be fetched: `python -m skiplib.fetch ljspeech`, or
+`make fetch CORPUS=ljspeech`.
 
 A file appears whole and with the right checksum, or not at all; what is there already is not fetched again,
 and a large download that was interrupted goes on where it broke off.

@@ -22,7 +22,8 @@ from skiplib.errors import DataError
 PROMISED = re.compile(r"^data : (\d+) \(should be (\d+)\)", re.MULTILINE)
 UNKNOWN, SLACK = 0x7FFF0000, 8
 FEWEST = 0.95  # of the frames that an MP3 says it has; some say about how many
-PAGE = 65_307  # bytes, the longest of an Ogg
+PAGE, HEADER = 65_307, 27  # bytes of an Ogg: the longest page, and how it begins
+LENGTH_UNKNOWN = 1 << 62  # frames, by libsndfile, of a FLAC whose header gives none
 
 
 def recording(path: Path | BytesIO, name: str = "") -> tuple[Float32[np.ndarray, "samples *channels"], int]:
@@ -33,6 +34,10 @@ def recording(path: Path | BytesIO, name: str = "") -> tuple[Float32[np.ndarray,
     """
     try:
         with soundfile.SoundFile(path) as file:
+            if file.frames >= LENGTH_UNKNOWN:
+                raise DataError(
+                    f"the header of {name or path} does not give its length: write it anew, as by ffmpeg"
+                )
             if file.frames > (MAX_SECONDS + 1) * file.samplerate:
                 raise DataError(
                     f"{name or path} lasts {file.frames / file.samplerate:.4g} s by its header; "
@@ -51,15 +56,19 @@ def recording(path: Path | BytesIO, name: str = "") -> tuple[Float32[np.ndarray,
 
 
 def _ended(path: Path | BytesIO) -> bool:
-    """Whether the last page of an Ogg is marked as the last (RFC 3533, section 6)."""
+    """Whether the last page of an Ogg is marked as the last, and is all there (RFC 3533, section 6)."""
     if isinstance(path, BytesIO):
         data = path.getvalue()[-PAGE:]
     else:
         with path.open("rb") as file:
             file.seek(-min(PAGE, path.stat().st_size), SEEK_END)
             data = file.read()
-    page = data.rfind(b"OggS")
-    return page >= 0 and bool(data[page + 5] & 4)
+    page = data[data.rfind(b"OggS") :] if b"OggS" in data else b""
+    if len(page) < HEADER:
+        return False
+    segments = page[HEADER - 1]  # each has a byte with its length
+    whole = HEADER + segments + sum(page[HEADER : HEADER + segments])
+    return bool(page[5] & 4) and len(page) >= whole
 
 
 def picture(path: Path | BytesIO, name: str = "") -> Image.Image:

@@ -44,7 +44,7 @@ def bleu(references: Sequence[Sequence[str]], hypotheses: Sequence[str], n: int 
 def need_cider() -> None:
     """Raise `ConfigError` where the package that computes CIDEr is not installed."""
     if find_spec("pycocoevalcap") is None:
-        raise ConfigError("CIDEr needs the extra `photographs`: pip install '.[photographs]'")
+        raise ConfigError("CIDEr needs the extra `photographs`: pip install -e '.[photographs]'")
 
 
 def cider(references: Sequence[Sequence[str]], hypotheses: Sequence[str]) -> ItemScores:

@@ -26,6 +26,7 @@ from skiplib.config import DATA_DIR, Experiment
 from skiplib.corpora import SPLITS, Opened, open_corpus
 from skiplib.errors import DataError
 from skiplib.files import digest
+from skiplib.provenance import cores
 
 log = logging.getLogger(__name__)
 
@@ -88,8 +89,9 @@ class Prepared:
         return self.folder.with_name(f"{self.folder.name}-{self.digest[:8]}{name}")
 
 
-def prepare(experiment: Experiment, folder: Path = DATA_DIR, workers: int = 2) -> Prepared:
-    """The prepared data of an experiment, built if it is not there or is damaged.
+def prepare(experiment: Experiment, folder: Path = DATA_DIR, workers: int | None = None) -> Prepared:
+    """The prepared data of an experiment, built if it is not there or is damaged, by as many processes as
+    there are cores, or `workers`.
 
     Raises `DataError` if more than 1% of a set cannot be used.
     """
@@ -105,7 +107,7 @@ def prepare(experiment: Experiment, folder: Path = DATA_DIR, workers: int = 2) -
             return found
         shutil.rmtree(place, ignore_errors=True)
         unfinished.mkdir(exist_ok=True)
-        build(experiment, opened, determines, unfinished, workers)
+        build(experiment, opened, determines, unfinished, workers or cores())
         os.replace(unfinished, place)
     return load(place)
 

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import math
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -20,14 +18,12 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from skiplib import config
 from skiplib.config import Experiment
-from skiplib.errors import ConfigError, RecordError
+from skiplib.errors import RecordError
 from skiplib.files import whole
 from skiplib.provenance import Provenance
 from skiplib.scores import BleuScores, ItemScores, Scores, bootstrap, stratified_bootstrap
 
-log = logging.getLogger(__name__)
 DIGITS = 6  # significant, of measured numbers
 GROUP = ["system", "overlay", "corpus", "scale"]
 
@@ -155,55 +151,6 @@ def read_records(folder: Path) -> list[Record]:
     return [read_record(path) for path in sorted(folder.glob("*.json"))]
 
 
-def latest(*folders: Path) -> list[Record]:
-    """The records of several folders (the committed ones, then those of runs on this machine, if none is
-    named); of a run that more than one has, that of the last.
-
-    Records that do not belong together are left out, with a warning that names them: those of other settings
-    than their names stand for today, and those of other data than the records of the last folder.
-    """
-    found: dict[str, Record] = {}
-    data: dict[tuple[str, ...], str] = {}
-    for folder in folders or (config.RECORDS_DIR, config.RUNS_DIR / "records"):
-        here = [record for record in read_records(folder) if _is_of_today(record, folder)]
-        found |= {record.run_id: record for record in here}
-        contents: dict[tuple[str, ...], Counter[str]] = {}
-        for record in here:
-            contents.setdefault(_group(record)[1:], Counter()).update(
-                filter(None, [record.provenance.content])
-            )
-        data |= {group: counted.most_common(1)[0][0] for group, counted in contents.items() if counted}
-    return [record for record in found.values() if _is_of_data(record, data.get(_group(record)[1:]))]
-
-
-def is_as_named(record: Record) -> bool:
-    """Whether the settings of a run are those that its name stands for today: defaults change, and seeds of
-    two settings are no seeds of one system."""
-    try:
-        was = Experiment.model_validate_json(json.dumps(record.parameters))
-        return was == config.experiment(
-            record.system, record.scale, record.corpus, record.seed, record.overlay
-        )
-    except (ValidationError, ConfigError):
-        return False
-
-
-def _is_of_today(record: Record, folder: Path) -> bool:
-    if not (same := is_as_named(record)):
-        log.warning(
-            "%s is of other settings than %s has now: left out", folder / record.run_id, record.system
-        )
-    return same
-
-
-def _is_of_data(record: Record, content: str | None) -> bool:
-    """Of a record from before contents were kept it is not known."""
-    same = content is None or record.provenance.content in (None, content)
-    if not same:
-        log.warning("%s is of other data than the last records of its corpus: left out", record.run_id)
-    return same
-
-
 def summary(records: Sequence[Record], metrics: Sequence[str]) -> pd.DataFrame:
     """One row a system, overlay, corpus, scale and metric: mean over seeds, its 95% interval, seeds, items.
 
@@ -211,7 +158,7 @@ def summary(records: Sequence[Record], metrics: Sequence[str]) -> pd.DataFrame:
     """
     groups: dict[tuple[str, ...], list[Record]] = {}
     for record in records:
-        groups.setdefault(_group(record), []).append(record)
+        groups.setdefault(group_of(record), []).append(record)
     rows = []
     for group, members in groups.items():
         for metric in metrics:
@@ -253,7 +200,8 @@ def measured(scores: Scores) -> tuple[Metric, dict[str, list[Any]]]:
     return metric, {key: _rounded(column.tolist()) for key, column in columns.items()}
 
 
-def _group(record: Record) -> tuple[str, ...]:
+def group_of(record: Record) -> tuple[str, ...]:
+    """What the seeds of a row have in common, as `GROUP` names it."""
     overlay = " ".join(f"{key}={json.dumps(value)}" for key, value in sorted(record.overlay.items()))
     return record.system, overlay, record.corpus, record.scale
 

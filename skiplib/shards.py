@@ -71,8 +71,9 @@ def make(job: Job) -> Outcome:
                 said = outcome.clean(item.text)
                 mel = to_mel(prepare_wave(*item.waveform(), audio), audio).numpy().astype(np.float16)
                 outcome.made[name] = {"id": item.id, "text": said}, {"mels": mel}
-        except DataError as error:
-            outcome.lose(item, str(error))
+        except Exception as error:  # whatever a file does to a library, it is one file
+            surprise = "" if isinstance(error, DataError) else f"{type(error).__name__}: "
+            outcome.lose(item, f"{surprise}{error}")
             outcome.made.clear()
             break
     return outcome

@@ -22,9 +22,9 @@ def test_a_mel_has_a_frame_every_12_5_ms_and_80_bands_in_0_to_1():
     assert mel.min() >= 0 and mel.max() <= 1
 
 
-@pytest.mark.parametrize("rate", [0, -16_000])
+@pytest.mark.parametrize("rate", [0, -16_000, 999, 20_000_003])
 def test_a_rate_that_is_none_is_refused(rate):
-    with pytest.raises(DataError, match="positive whole number of Hz"):
+    with pytest.raises(DataError, match="whole number of Hz from 1,000 to 400,000"):
         prepare_wave(np.ones(8_000, np.float32), rate, Audio())
 
 
@@ -101,6 +101,13 @@ def test_stereo_and_other_rates_become_16_khz_mono():
     assert torch.allclose(wave, prepare_wave((left + right) / 2, 44_100, AUDIO), atol=1e-6)
     whole = prepare_wave((tone(440, 0.5) * 32_767).astype(np.int16), 16_000, AUDIO)
     assert torch.allclose(whole, prepare_wave(tone(440, 0.5), 16_000, AUDIO), atol=1e-4)
+
+
+@pytest.mark.parametrize("rate", [11_127, 44_099, 399_989])  # with no divisor in common with 16,000
+def test_any_rate_becomes_16_khz(rate):
+    odd = prepare_wave(tone(440, 0.5, rate), rate, AUDIO)
+    assert abs(len(odd) - 8_000) <= 1
+    assert (odd[500:7_500] - torch.from_numpy(tone(440, 0.5))[500:7_500]).abs().max() < 0.02
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,18 @@ PI = "one four one five nine two six five three five eight nine seven nine"
         ("He paid $3,500.50.", "He paid three thousand, five hundred point five dollars."),
         ("No. 5 is naïve, “he” said…", 'number five is naive, "he" said...'),
         ("No. It is not.", "No. It is not."),
+        ("in his 20s, in the 1950s", "in his twenties, in the nineteen fifties"),
+        ("the 1900s and 2000s", "the nineteen hundreds and two thousands"),
+        (
+            "In 1984, 1,984 of 1984.5",
+            "In nineteen eighty-four, one thousand, nine hundred and eighty-four of "
+            "one thousand, nine hundred and eighty-four point five",
+        ),
+        ("a 3-year-old, 3D", "a three-year-old, three D"),
+        ("a $1 bill, 2½ or 3/4 cups", "a one dollar bill, two and one half or three quarters cups"),
+        ("10/12/2001", "ten twelve two thousand and one"),
+        ("the 21ST", "the twenty-first"),
+        ("Møller\u200b co\u00adoperates in Łódź", "Moller cooperates in Lodz"),
         ("pi is 3.14159265358979", f"pi is three point {PI}"),
         ("1234567890123", "one two three four five six seven eight nine zero one two three"),
     ],

@@ -104,6 +104,7 @@ def test_a_split_is_drawn_by_name_where_none_is_given(own, tmp_path):
         ([("1.png", "a", "train")], "file_name,text,split", "lists no file for test: 1 rows"),
         ([("1.png", "a bus", " two men")], "file_name,text", "line 2: more cells than columns; .* in quotes"),
         ([("a dog runs " * 99, "1.png", "train")], "file_name,text,split", "line 2: .*columns swapped"),
+        ([("1.png", "a bus " * 200, "train")], "file_name,text,split", "line 2: a text of 1,200 .*a quote"),
         (
             [("1.png", "a bus\nstops", "train"), ("./1.png", "a bus", "test")],
             "file_name,text,split",
@@ -122,6 +123,14 @@ def test_a_table_that_does_not_fit_is_named(own, tmp_path, rows, columns, messag
         Folder(tmp_path).image_text_count("test")
     listed(tmp_path / "images" / "metadata.csv", rows, columns)
     with pytest.raises(DataError, match=message):
+        Folder(tmp_path).image_text_count("test")
+
+
+def test_a_quote_that_nothing_ends_is_an_error(own, tmp_path):
+    (tmp_path / "speech").symlink_to(own / "speech")
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "metadata.csv").write_text('file_name,text\n1.png,"A dog runs\n2.png,A cat\n')
+    with pytest.raises(DataError, match=r"metadata\.csv cannot be read \(unexpected end of data\)"):
         Folder(tmp_path).image_text_count("test")
 
 
@@ -204,7 +213,9 @@ def test_files_that_cannot_be_used_are_quarantined_and_keep_the_truth_in_step(ow
     whole = (own / "images" / "inside" / "0.jpg").read_bytes()
     (place / "images" / "cut.jpg").write_bytes(whole[: len(whole) // 2])
     monkeypatch.setattr(corpora, "SOURCES_DIR", place.parent)
-    with pytest.raises(DataError, match=r"2 of 10 items cannot be used, as .*cut.jpg cannot be read"):
+    with pytest.raises(
+        DataError, match=r"2 of the first 10 of 10 items .* cannot be used, as .*cut.jpg cannot be read"
+    ):
         prepare(SMOKE, tmp_path / "data")
     monkeypatch.setattr("skiplib.building.MAX_LOSS", 0.5)
     prepared = prepare(SMOKE, tmp_path / "data")

@@ -92,6 +92,9 @@ def test_recordings_are_read_where_they_are(sources, tmp_path):
     with pytest.raises(DataError, match=r"LJ001-\d+.wav cannot be read"):
         next(recorded.text_speech("train")).waveform()
     assert recorded.fingerprint() != voiced.fingerprint()
+    before = LJSpeech(tmp_path, 16_000, 200).fingerprint()
+    (tmp_path / "wavs" / f"{next(recorded.text_speech('train')).id}.wav").write_bytes(b"mended")
+    assert LJSpeech(tmp_path, 16_000, 200).fingerprint() != before, "mended files are other data"
 
 
 @pytest.mark.parametrize(

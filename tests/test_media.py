@@ -34,8 +34,11 @@ def test_half_a_recording_is_named(tmp_path, kind):
     soundfile.write(path, wave, 16_000)
     assert len(recording(path)[0]) == pytest.approx(160_000, rel=0.05)
     data = path.read_bytes()
-    for share in (0.5, 0.9):
-        half = data[: int(share * len(data))]
+    # Of an Ogg the last page may be cut anywhere, its header too.
+    page = data.rfind(b"OggS")
+    ends = (page + 2, page + 4, page + 5, page + 26, page + 40, len(data) - 1) if kind == "ogg" else ()
+    for end in (len(data) // 2, int(0.9 * len(data)), *ends):
+        half = data[:end]
         path.write_bytes(half)
         for given in (path, BytesIO(half)):
             with pytest.raises(DataError, match=rf"half\.{kind} (was cut short|cannot be read)"):
@@ -49,9 +52,10 @@ def test_what_is_far_too_long_is_not_read(tmp_path):
     data[22:26] = bytes(4)
     (tmp_path / "x.flac").write_bytes(data)
     soundfile.write(tmp_path / "x.wav", np.zeros(32 * 8_000), 8_000)
-    for name in ("x.flac", "x.wav"):
-        with pytest.raises(DataError, match=rf"{name} lasts .* s by its header; at most 30 s"):
-            recording(tmp_path / name)
+    with pytest.raises(DataError, match=r"header of .*x\.flac does not give its length: write it anew"):
+        recording(tmp_path / "x.flac")
+    with pytest.raises(DataError, match=r"x\.wav lasts .* s by its header; at most 30 s"):
+        recording(tmp_path / "x.wav")
 
 
 def test_a_header_written_to_a_pipe_promises_nothing(tmp_path):

@@ -1,3 +1,4 @@
+import csv
 import hashlib
 import json
 import os
@@ -17,6 +18,7 @@ from tqdm import tqdm
 from skiplib import building
 from skiplib import prepare as module
 from skiplib.batches import Batches
+from skiplib.config import Audio, Image
 from skiplib.corpora import ImageTextItem, Opened, TextSpeechItem
 from skiplib.errors import DataError
 from skiplib.inputs import image_batch
@@ -97,6 +99,15 @@ class Half:
         return bool(i % 2)
 
 
+def surprising() -> np.ndarray:
+    raise RuntimeError("can't allocate memory")
+
+
+def test_what_a_file_does_to_a_library_loses_that_file_alone() -> None:
+    outcome = make(({"a_train": ImageTextItem("x", ("a dog",), surprising)}, Image(), Audio()))
+    assert not outcome.made and outcome.lost == [("x", "", "", "RuntimeError: can't allocate memory")]
+
+
 class Sound(Half):
     """The same, mended."""
 
@@ -106,8 +117,15 @@ class Sound(Half):
 
 def test_too_many_losses_are_an_error_and_mended_files_are_read_again(smoke, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "open_corpus", lambda _: Half().opened())
-    with pytest.raises(DataError, match="20 of 40 items cannot be used, as train-35"):
+    with pytest.raises(
+        DataError, match=r"20 of the first 40 of 40 items .* cannot be used, as train-35.*At most 1%"
+    ) as raised:
         prepare(smoke, tmp_path)
+    (listed,) = tmp_path.glob(".*.unfinished/quarantine.csv")
+    assert str(listed) in str(raised.value)
+    with listed.open(newline="") as file:
+        rows = list(csv.reader(file))
+    assert [row[0] for row in rows[1:]] == [f"train-{i}" for i in range(1, 40, 2)]
     assert not [path for path in tmp_path.iterdir() if path.name[0] != "."]
     monkeypatch.setattr(module, "open_corpus", lambda _: Sound().opened())
     a = prepare(smoke, tmp_path).a["train"]

@@ -7,8 +7,9 @@ from skiplib import paper
 from skiplib.attributes import AttributeReader
 from skiplib.config import RECORDS_DIR, ROOT
 from skiplib.painted import SHIPPED
+from skiplib.pooled import is_as_named
 from skiplib.readme import END, NOTHING, START, bars, systems, tables, updated
-from skiplib.records import is_as_named, read_records
+from skiplib.records import read_records
 
 
 def test_the_readme_follows_from_the_records():

@@ -12,10 +12,10 @@ import pytest
 from skiplib.config import experiment
 from skiplib.errors import RecordError
 from skiplib.metrics import bleu
+from skiplib.pooled import latest
 from skiplib.provenance import processor, provenance
 from skiplib.records import (
     Record,
-    latest,
     make_record,
     read_record,
     read_records,

@@ -18,13 +18,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
 
-from skiplib.corpora import ImageTextItem, checked
+from skiplib.corpora import READING, ImageTextItem, checked, size_of
 from skiplib.errors import DataError
 from skiplib.files import digest
 from skiplib.media import picture
@@ -44,33 +42,31 @@ class CaptionedImages:
 
     def image_text(self, split: str) -> Iterator[ImageTextItem]:
         """The photographs of `split`, each with its captions."""
-        for image in self._images[checked(split)]:
-            path = self.folder / "images" / image.get("filepath", "") / image["filename"]
-            captions = tuple(sentence["raw"] for sentence in image["sentences"])
-            yield ImageTextItem(image["filename"], captions, partial(picture, path), path=path)
+        for place, name, captions in self._images[checked(split)]:
+            path = self.folder / "images" / place / name
+            yield ImageTextItem(name, captions, partial(picture, path), path=path)
 
     def fingerprint(self) -> str:
         """Tells one state of captions, splits and photographs (by name and size) from another."""
         self._images  # noqa: B018, an error about the file is clearer than one about its digest
-        found = hashlib.sha256(digest(self.path).encode())
+        found = hashlib.sha256((READING + digest(self.path)).encode())
         for split in ("train", "test"):
             for item in self.image_text(split):
-                try:  # one call a file: there are 120,000 of COCO, and this stands at every start
-                    size = os.stat(item.path).st_size
-                except OSError:
-                    size = None
-                found.update(f"\n{item.id} {size}".encode())
+                found.update(f"\n{item.id} {size_of(item.path)}".encode())
         return found.hexdigest()
 
     @cached_property
-    def _images(self) -> dict[str, list[dict[str, Any]]]:
+    def _images(self) -> dict[str, list[tuple[str, str, tuple[str, ...]]]]:
+        """Of each split the photographs' folders and names, with their captions."""
         if not (self.folder / "images").is_dir():
             raise DataError(f"{self.folder / 'images'} is missing: the photographs are needed there")
-        found: dict[str, list[dict[str, Any]]] = {"train": [], "test": []}
+        found: dict[str, list[tuple[str, str, tuple[str, ...]]]] = {"train": [], "test": []}
         try:
             for image in json.loads(self.path.read_bytes())["images"]:
                 if image["split"] in SPLIT_OF and image["filename"] and image["sentences"]:
-                    found[SPLIT_OF[image["split"]]].append(image)
+                    captions = tuple(sentence["raw"] for sentence in image["sentences"])
+                    row = image.get("filepath", ""), image["filename"], captions
+                    found[SPLIT_OF[image["split"]]].append(row)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DataError(
                 f"{self.path} is missing or is no list of captions ({error!r}): it is in "

@@ -24,14 +24,14 @@ from functools import cached_property, partial
 from os.path import normpath
 from pathlib import Path
 
-from skiplib.corpora import ImageTextItem, TextSpeechItem, checked
+from skiplib.corpora import READING, ImageTextItem, TextSpeechItem, checked, size_of
 from skiplib.corpora.voiced import spoken
 from skiplib.errors import DataError
 from skiplib.media import picture, recording
 
 METADATA = "metadata.csv"
 COLUMNS = ("file_name", "text", "split")
-LONGEST = 1_000  # characters of a path
+LONGEST, LONGEST_TEXT = 1_000, 1_000  # characters of a path, and of a text
 LINE = f"{METADATA}, line "  # begins the name of a sentence without a file
 SPLIT_OF = {"train": "train", "test": "test", "validation": "test", "val": "test", "dev": "test"}
 
@@ -67,12 +67,12 @@ class Folder:
 
     def fingerprint(self) -> str:
         """Tells one state of the files from another: what is listed, and the sizes of the files."""
-        digest = hashlib.sha256()
+        digest = hashlib.sha256(READING.encode())
         for part, splits in self._rows.items():
             digest.update((self.folder / part / METADATA).read_bytes())
             for name in (name for rows in splits.values() for name in rows):
                 path = self.folder / part / name
-                digest.update(f"{name} {path.stat().st_size if path.is_file() else 0}".encode())
+                digest.update(f"{name} {size_of(path)}".encode())
         return digest.hexdigest()
 
     @cached_property
@@ -92,7 +92,7 @@ def _read(path: Path, files: bool) -> dict[str, dict[str, list[str]]]:
     `text`, or lacks a split."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
+            reader = csv.DictReader(file, strict=True)  # a quote that nothing ends would take all rows after
             rows = [(reader.line_num, row) for row in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(
@@ -112,6 +112,11 @@ def _read(path: Path, files: bool) -> dict[str, dict[str, list[str]]]:
         split = row.get("split") or ("test" if _drawn(row.get("file_name") or text) else "train")
         if split not in SPLIT_OF:
             raise DataError(f"{path}, line {line}: unknown split {split!r}; there are: {', '.join(SPLIT_OF)}")
+        if len(text) > LONGEST_TEXT:
+            raise DataError(
+                f"{path}, line {line}: a text of {len(text):,} characters, of at most {LONGEST_TEXT:,}; is a "
+                "quote missing?"
+            )
         if len(name) > LONGEST:
             raise DataError(f"{path}, line {line}: no file has a name so long; are the columns swapped?")
         if name in found["test" if SPLIT_OF[split] == "train" else "train"]:
