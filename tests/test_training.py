@@ -113,7 +113,7 @@ def test_the_bottleneck_rests_while_the_last_parts_go_on(variant, prepared, tmp_
 
 
 def test_the_speech_chain_moves_the_speech_decoder_alone(prepared, folder, monkeypatch):
-    overlay = {"optim.steps": 10, "alignment.chain": 0.3, "alignment.chain_start": 0.5}
+    overlay = {"optim.steps": 10, "optim.joint": 0.75, "alignment.chain": 0.3, "alignment.chain_start": 0.5}
     some = experiment("ours_aligned", "smoke", overlay=overlay)
     assert [len(steps) for steps in stages(some).values()] == [8, 0, 1, 1]
     monkeypatch.setattr(training, "LOG_STEPS", 1)
