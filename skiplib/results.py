@@ -124,7 +124,8 @@ def linked(verdicts: pd.DataFrame, page: Path) -> HTML:
 
     table = verdicts.map(escape)
     table["records"] = [" ".join(map(link, names.split())) for names in verdicts["records"]]
-    return HTML(table.set_index(["claim", "family"]).to_html(escape=False))
+    shown = ["claim", "text", "family", "verdict", "evidence", "records", "section"]
+    return HTML(table[shown].to_html(escape=False, index=False))
 
 
 def commands(frame: pd.DataFrame, table: str) -> pd.DataFrame:

@@ -60,10 +60,9 @@ def test_verdicts_link_to_their_records(committed: list[Record]) -> None:
     links = re.findall('href="([^"]+)"', linked(claims.verdicts(committed), page).data)
     assert "../records/skipworld-demo-ours-s0.json" in links
     assert all((page / link).is_file() for link in links)
-    shown = linked(
-        pd.DataFrame([("a", "b", "<i>", "nowhere")], columns=["claim", "family", "text", "records"]), page
-    )
-    assert "&lt;i&gt;" in shown.data and "/records/nowhere.json" in shown.data
+    row = dict.fromkeys(claims.COLUMNS, "<i>") | {"records": "nowhere"}
+    html = linked(pd.DataFrame([row]), page).data
+    assert "&lt;i&gt;" in html and "<i>" not in html and "/records/nowhere.json" in html
 
 
 def test_a_table_to_read_says_what_is_missing() -> None:
