@@ -45,7 +45,8 @@ class Metric(Part):
 
 class Record(Part):
     """A finished run. `items` holds per-item scores by metric, BLEU's for all four orders under `*_bleu`;
-    `outputs` what was written and heard, as `i2s`, item by item."""
+    `outputs` what was written and heard, as `i2s`, item by item; `artefacts` digests: of the checkpoint, of
+    the training code, of the weights that training began with, of the reader of attributes."""
 
     run_id: str
     system: str

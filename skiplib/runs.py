@@ -90,7 +90,9 @@ def run(
             starts=read_starts(folder_of(experiment, overlay)),
         ),
         overlay,
-        {"checkpoint": digest(checkpoint)} | result.artefacts,
+        {"checkpoint": digest(checkpoint)}
+        | {name: origin[name] for name in ("code", "begun_with") if name in origin}
+        | result.artefacts,
         result.outputs,
     )
     return record, records.write_record(record, config.RUNS_DIR / "records")

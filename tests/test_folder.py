@@ -14,7 +14,7 @@ import soundfile
 from PIL import Image
 from test_widgets import Parrot
 
-from skiplib import config, corpora, runs
+from skiplib import checkpoints, config, corpora, runs
 from skiplib import floor as floors
 from skiplib.config import experiment
 from skiplib.corpora import ImageTextCorpus, TextSpeechCorpus
@@ -186,7 +186,9 @@ def test_a_run_over_a_folder(own, tmp_path, monkeypatch, capsys):
     assert capsys.readouterr().out.endswith("folder-smoke-ours_aligned-s0.json\n")
     assert record.metrics["judge_wer_truth"].value < 0.3 and record.metrics["i2s_bleu1"].n == 8
     assert {"i2s_zero_shot_accuracy", "i2s_i2t_agreement"} < set(record.metrics)
+    assert record.artefacts["code"] == checkpoints.code_digest() and "begun_with" not in record.artefacts
     prepared = prepare(SMOKE, tmp_path / "data")
+    assert record.provenance.content == prepared.content
     assert prepared.b["train"].sentences[2] == "two men wait in the park."
     assert prepared.a["test"].captions[0] == ["A red wall, number sixteen", "all is red"]
     assert prepared.manifest["quarantined"] == 0 and "characters_left_out" not in prepared.manifest
