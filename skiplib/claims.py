@@ -31,8 +31,7 @@ def verdicts(records: Sequence[Record], claims: Sequence[Claim] = CLAIMS) -> pd.
     rows = []
     for claim in claims:
         for family in FAMILIES if claim.needs else ("",):
-            verdict, evidence = judged(claim, family, records)
-            names = " ".join(behind(claim, family, records))
+            verdict, evidence, names = judged(claim, family, records)
             rows.append((claim.name, claim.section, family, verdict, evidence, names, claim.text))
     return pd.DataFrame(rows, columns=COLUMNS)
 
@@ -50,7 +49,12 @@ def compare(
     """Mean paired difference `first` - `second` of a metric (or of it and `than`), its 95% interval, and the
     number of seeds that both have, over as many items; None without any. The records of each are of one
     system."""
-    pairs = _pairs(first, second, metric, than)
+    return _difference(_pairs(first, second, metric, than), metric, than)
+
+
+def _difference(
+    pairs: Sequence[tuple[Record, Record]], metric: str, than: str
+) -> tuple[float, float, float, int] | None:
     if not pairs:
         return None
     scores = [(_scores(one, metric), _scores(other, than or metric)) for one, other in pairs]
@@ -74,47 +78,43 @@ def _scores(record: Record, metric: str) -> Scores:
     return record.scores(metric) or ItemScores(np.array([np.nan if value is None else value]), np.ones(1))
 
 
-def judged(claim: Claim, family: str, records: Sequence[Record]) -> tuple[str, str]:
-    """The verdict of a claim, the worst of what it needs, and the differences behind it."""
+def judged(claim: Claim, family: str, records: Sequence[Record]) -> tuple[str, str, str]:
+    """The verdict of a claim, the worst of what it needs, the differences behind it, and the run ids of the
+    records that they compare."""
     if not claim.needs:
-        return UNTESTED, ""
+        return UNTESTED, "", ""
     found = [held(need, family, records) for need in claim.needs]
-    each = [verdict for verdict, _ in found]
+    each = [verdict for verdict, *_ in found]
     verdict = next((v for v in (NOT_SUPPORTED, UNDECIDED) if v in each), SUPPORTED)
-    return verdict, "; ".join(words for _, words in found)
+    names = {record.run_id for *_, compared in found for record in compared}
+    return verdict, "; ".join(words for _, words, _ in found), " ".join(sorted(names))
 
 
-def held(need: Comparison, family: str, records: Sequence[Record]) -> tuple[str, str]:
-    """The verdict of one comparison in a family of systems, and the difference with its interval in words."""
+def held(need: Comparison, family: str, records: Sequence[Record]) -> tuple[str, str, list[Record]]:
+    """The verdict of one comparison in a family of systems, the difference with its interval in words, and
+    the records that it compares."""
     system, other = member(need.system, family), member(need.other, family)
     words = f"{need.metric} of {system} - {need.than or other}"
-    result = compare(*_sides(need, family, records), need.metric, need.than)
+    pairs = _pairs(*_sides(need, family, records), need.metric, need.than)
+    result = _difference(pairs, need.metric, need.than)
     if result is None:
-        return UNDECIDED, f"{words}: missing"
+        return UNDECIDED, f"{words}: missing", []
     difference, low, high, seeds = result
     words += f": {difference:+.3g} [{low:+.3g}, {high:+.3g}], seeds: {seeds}"
-    if seeds < SEEDS:
-        return UNDECIDED, words
-    matters = margin(need.metric)
-    if need.sense == "~":
+    verdict = UNDECIDED if seeds < SEEDS else _sided(need.sense, low, high, margin(need.metric))
+    return verdict, words, [record for pair in pairs for record in pair]
+
+
+def _sided(sense: str, low: float, high: float, matters: float) -> str:
+    """On which side of what was claimed the interval of a difference lies."""
+    if sense == "~":
         allowed = ALIKE * matters
         if -allowed < low and high < allowed:
-            return SUPPORTED, words
-        return (NOT_SUPPORTED if low > allowed or high < -allowed else UNDECIDED), words
-    if need.sense == "<":
+            return SUPPORTED
+        return NOT_SUPPORTED if low > allowed or high < -allowed else UNDECIDED
+    if sense == "<":
         low, high = -high, -low
-    return (SUPPORTED if low > 0 else NOT_SUPPORTED if high < matters else UNDECIDED), words
-
-
-def behind(claim: Claim, family: str, records: Sequence[Record]) -> list[str]:
-    """The run ids of the records that the evidence of a claim compares, each once."""
-    found = [
-        record.run_id
-        for need in claim.needs
-        for pair in _pairs(*_sides(need, family, records), need.metric, need.than)
-        for record in pair
-    ]
-    return sorted({*found})
+    return SUPPORTED if low > 0 else NOT_SUPPORTED if high < matters else UNDECIDED
 
 
 def _sides(need: Comparison, family: str, records: Sequence[Record]) -> list[list[Record]]:

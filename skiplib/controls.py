@@ -19,7 +19,7 @@ from skiplib.errors import SkiplibError
 from skiplib.explore import Desk, as_seen, mel_of
 from skiplib.intake import Intake
 from skiplib.media import picture, recording
-from skiplib.widgets import picture_html
+from skiplib.widgets import alert, picture_html
 
 WIDE = {"description_width": "initial"}
 
@@ -43,22 +43,15 @@ class Panel:
         self.button.disabled, self.page.value = True, "<p>one moment ...</p>"
         try:
             self.page.value = self.answer()
-        except SkiplibError as error:
-            self.page.value = alert(error)
         except Exception as error:
             self.page.value = alert(error)
-            raise
+            if not isinstance(error, SkiplibError):
+                raise
         finally:
             self.button.disabled = False
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         return self.box._repr_mimebundle_() | {"text/html": self.page.value}
-
-
-def alert(error: Exception) -> str:
-    """An error as a message; one that is not of skiplib's own says which it is."""
-    words = str(error) if isinstance(error, SkiplibError) else f"{type(error).__name__}: {error}"
-    return f'<p role="alert"><b>{escape(words)}</b></p>'
 
 
 class Choice:

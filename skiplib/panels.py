@@ -21,7 +21,7 @@ from skiplib.bottleneck import MemoryFusion
 from skiplib.checkpoints import load_model
 from skiplib.cleaning import clean
 from skiplib.config import Audio
-from skiplib.controls import WIDE, ImageChoice, Panel, RecordingChoice, alert
+from skiplib.controls import WIDE, ImageChoice, Panel, RecordingChoice
 from skiplib.errors import ConfigError, SkiplibError
 from skiplib.explore import Desk
 from skiplib.memory_explorer import MemoryExplorer
@@ -29,7 +29,7 @@ from skiplib.model import Code
 from skiplib.report import audio_html
 from skiplib.systems import System
 from skiplib.transcripts import coloured
-from skiplib.widgets import figure_html, picture_html
+from skiplib.widgets import alert, figure_html, picture_html
 
 STEPS = [0.0, 0.25, 0.5, 0.75, 1.0]  # of the way from one image to another
 MOST_READ = 12  # slots to choose from

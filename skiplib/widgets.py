@@ -25,6 +25,7 @@ from skiplib.audio import to_waves
 from skiplib.canvas import CaptionedFigure
 from skiplib.config import Audio
 from skiplib.descriptions import Described, describe
+from skiplib.errors import SkiplibError
 from skiplib.judge import Judge
 from skiplib.known import Known
 from skiplib.logbook import read_samples
@@ -69,6 +70,12 @@ def as_html(x: Any, modality: str, audio: Audio) -> str:
 def table(frame: pd.DataFrame, **options: Any) -> HTML:
     """A frame with its cells aligned left; `options` are those of `pandas.DataFrame.to_html`."""
     return HTML(frame.to_html(**options).replace("<td>", '<td style="text-align:left">'))
+
+
+def alert(error: Exception) -> str:
+    """An error as a message; one that is not of skiplib's own says which it is."""
+    words = str(error) if isinstance(error, SkiplibError) else f"{type(error).__name__}: {error}"
+    return f'<p role="alert"><b>{escape(words)}</b></p>'
 
 
 def figure_html(figure: CaptionedFigure) -> str:
@@ -192,7 +199,7 @@ class Browser:
             try:
                 self.known[row] = describe(*self.source, [row])[0]
             except Exception as error:
-                self.page.value = f'<p role="alert"><b>{type(error).__name__}: {escape(str(error))}</b></p>'
+                self.page.value = alert(error)
                 raise
         self.page.value = card(self.known[row], self.rate, self.zero_shot)
 

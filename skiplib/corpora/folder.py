@@ -31,7 +31,7 @@ from skiplib.media import picture, recording
 
 METADATA = "metadata.csv"
 COLUMNS = ("file_name", "text", "split")
-LONGEST, LONGEST_TEXT = 1_000, 1_000  # characters of a path, and of a text
+LONGEST = 1_000  # characters of a path, or of a text
 LINE = f"{METADATA}, line "  # begins the name of a sentence without a file
 SPLIT_OF = {"train": "train", "test": "test", "validation": "test", "val": "test", "dev": "test"}
 
@@ -112,9 +112,9 @@ def _read(path: Path, files: bool) -> dict[str, dict[str, list[str]]]:
         split = row.get("split") or ("test" if _drawn(row.get("file_name") or text) else "train")
         if split not in SPLIT_OF:
             raise DataError(f"{path}, line {line}: unknown split {split!r}; there are: {', '.join(SPLIT_OF)}")
-        if len(text) > LONGEST_TEXT:
+        if len(text) > LONGEST:
             raise DataError(
-                f"{path}, line {line}: a text of {len(text):,} characters, of at most {LONGEST_TEXT:,}; is a "
+                f"{path}, line {line}: a text of {len(text):,} characters, of at most {LONGEST:,}; is a "
                 "quote missing?"
             )
         if len(name) > LONGEST:
