@@ -1,9 +1,9 @@
 """An experiment, of the groups of switches in `options`; scales and variants are small overlays.
 
 The defaults are the paper's sizes and the reading of the paper that `DECISIONS.md` sets out. A *scale*
-overlays sizes and schedule, a *variant* what one row of a table changes, and an *overlay* given by the caller
-comes last. All three are dictionaries of dotted names (`{"memory.slots": 16}`), checked on the way in: nobody
-else parses anything.
+overlays sizes and schedule, a *variant* what one row of a table changes, a *corpus* what it needs otherwise,
+and an *overlay* given by the caller comes last. All are dictionaries of dotted names (`{"memory.slots": 16}`)
+that are checked on the way in: nobody else parses anything.
 """
 
 from __future__ import annotations
@@ -186,6 +186,7 @@ ALIGNED = {
     "alignment.gap_noise": 1.0,
     "alignment.follow": True,
     "alignment.text_stage": 0.2,
+    "alignment.wording": "likeliest",
 }
 VARIANTS: dict[str, dict[str, Any]] = {
     "ours": {},
@@ -197,13 +198,20 @@ VARIANTS: dict[str, dict[str, Any]] = {
 # A corpus of photographs and one of sentences make one of two halves, as flickr8k+cococaptions.
 PICTURED, SAID = ("flickr8k", "flickr30k", "coco"), ("cococaptions", "ljspeech", "librispeech")
 PHOTOGRAPHS: dict[str, dict[str, Any]] = {
-    "demo": {"image.features": "efficientnet_lite0", "sentences.longest": 80, "evaluation.scenes": 1_000}
+    "demo": {
+        "image.features": "efficientnet_lite0",
+        "sentences.longest": 80,
+        "evaluation.scenes": 1_000,
+        "alignment.wording": "caption",  # D_txt does not tell a caption from its code there
+    }
 }
-# What a corpus changes of a scale: ten words need less of everything than sentences do.
+# What a corpus changes of a scale and of a variant: ten words need less of everything than sentences do.
 CORPORA: dict[str, dict[str, dict[str, Any]]] = {
     "skipworld": {},
     "folder": {},
-    "digits": {"demo": {"optim.steps": 2_400, "evaluation.scenes": 500}},
+    "digits": {  # a digit has one wording
+        "demo": {"optim.steps": 2_400, "evaluation.scenes": 500, "alignment.wording": "caption"}
+    },
     # COCO's captions of val2017 are captions of `coco` itself, some of its test images.
     **{f"{a}+{b}": PHOTOGRAPHS for a in PICTURED for b in SAID if (a, b) != ("coco", "cococaptions")},
 }
@@ -226,7 +234,7 @@ def experiment(
     for kind, name in zip(known, (variant, scale, corpus), strict=True):
         if name not in known[kind]:
             raise ConfigError(f"unknown {kind} {name!r}; there are: {', '.join(known[kind])}")
-    preset = SCALES[scale] | CORPORA[corpus].get(scale, {}) | VARIANTS[variant]
+    preset = SCALES[scale] | VARIANTS[variant] | CORPORA[corpus].get(scale, {})
     values: dict[str, Any] = {"variant": variant, "scale": scale, "corpus": corpus, "seed": seed}
     for name, value in (preset | (overlay or {})).items():
         _set(values, name, value)

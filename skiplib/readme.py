@@ -45,10 +45,10 @@ def bars(runs: Sequence[Record]) -> str:
     most = {name: int(board["seeds"].max()) for name, board in boards.items()}
     heads = [f"`{name}`, seeds: {most[name]}" for name in shown]
     metrics = [name for name in metrics if all(name in board.index for board in boards.values())]
-    rows = [["metric", *heads, "bar", "met by `ours_aligned`"]]
+    rows = [["metric", *heads, "bar", f"met by `{shown[0]}`"]]
     for metric in metrics:
         cells = [_cell(board.loc[metric]) + _fewer(board.loc[metric], most[n]) for n, board in boards.items()]
-        of = boards.get("ours_aligned", next(iter(boards.values()))).loc[metric]
+        of = boards[shown[0]].loc[metric]
         rows.append([f"`{metric}`", *cells, str(of["bar"]) or "-", str(of["verdict"])])
     return _markdown(rows)
 

@@ -34,7 +34,12 @@ SWEEPS = (
         "alignment.kind",
         ("none", "text_autoencoding", "l2", "contrastive", "both"),
         # What else ties the codes of a pair is off: the text stage autoencodes, E_img and E_spch follow.
-        fixed={"alignment.text_stage": 0.0, "alignment.follow": False, "alignment.gap_noise": 0.0},
+        fixed={
+            "alignment.text_stage": 0.0,
+            "alignment.follow": False,
+            "alignment.gap_noise": 0.0,
+            "alignment.wording": "caption",
+        },
     ),
     Sweep(
         "wording",

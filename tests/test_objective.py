@@ -230,7 +230,7 @@ def test_the_classifier_alone_learns_from_its_own_loss(batch):
 
 def test_the_gap_of_a_s_pairs_reaches_the_speech_decoder_alone(batch, monkeypatch):
     a, b = batch
-    overlay = {"alignment.follow": False, "alignment.gap_noise": 0.8}
+    overlay = {"alignment.follow": False, "alignment.gap_noise": 0.8, "alignment.wording": "caption"}
     model = SkipNet(experiment("ours_aligned", "smoke", overlay=overlay)).eval()
     heard = {}
     for part in ("image_decoder", "speech_decoder"):
@@ -251,7 +251,11 @@ def test_the_gap_of_a_s_pairs_reaches_the_speech_decoder_alone(batch, monkeypatc
 @pytest.mark.parametrize("attend", ["heads", "slots", "sequence"])
 def test_what_the_speech_decoder_attends_over_moves_with_u(attend, batch, monkeypatch):
     a, b = batch
-    options = {"alignment.follow": False, "speech_decoder.attend": attend}
+    options = {
+        "alignment.follow": False,
+        "alignment.wording": "caption",
+        "speech_decoder.attend": attend,
+    }
     model = SkipNet(experiment("ours_aligned", "smoke", overlay=options)).eval()
     heard = []
     model.speech_decoder.register_forward_pre_hook(lambda _, given: heard.append(given))
@@ -301,7 +305,8 @@ def test_the_chain_reads_back_what_is_said_of_images_that_b_has_words_for(batch,
 
 def test_encoders_follow_the_code_of_the_text_and_the_text_does_not_move(batch):
     a, b = batch
-    model = SkipNet(experiment("ours_aligned", "smoke")).eval()
+    overlay = {"alignment.wording": "caption"}
+    model = SkipNet(experiment("ours_aligned", "smoke", overlay=overlay)).eval()
     finishing(model, a, b)[0].backward()
     moved = {name.split(".")[0] for name, p in model.named_parameters() if p.grad is not None}
     assert {"image_encoder", "speech_encoder"} <= moved and not moved & {"text_encoder", "text_decoder"}
@@ -316,8 +321,7 @@ def test_encoders_follow_the_code_of_the_text_and_the_text_does_not_move(batch):
 
 def test_an_image_follows_the_likeliest_wording_of_its_caption(batch, monkeypatch):
     a, b = batch
-    overlay = {"alignment.wording": "likeliest"}
-    model = SkipNet(experiment("ours_aligned", "smoke", overlay=overlay)).eval()
+    model = SkipNet(experiment("ours_aligned", "smoke")).eval()
     n = len(a.image)
     ids, lengths = encode_batch(["a star", "a red circle above a star", "x", *["a small star"] * (n - 3)])
     asked, heard = [], []

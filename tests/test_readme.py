@@ -19,6 +19,7 @@ def test_the_readme_follows_from_the_records():
 
 def test_without_records_nothing_is_claimed():
     assert bars([]) == NOTHING
+    assert bars(runs("ours", 1.0)).splitlines()[0].endswith("| met by `ours` |")
     assert systems([], paper.METRICS["4"], {"ours": {}}) == NOTHING
     assert set(re.findall(r"\) (\S+)", systems([], paper.METRICS["4"], paper.TABLE_4))) == {"missing"}
 

@@ -105,7 +105,7 @@ def test_the_switches_of_a_sweep_arrive_as_one_word(copy: Path) -> None:
         shlex.split(line) for line in (shown.stdout + shown.stderr).splitlines() if " overlay " in line
     ]
     given = sorted(command[command.index("overlay") + 1] for command in commands)
-    off = "alignment.text_stage=0.0 alignment.follow=False alignment.gap_noise=0.0"
+    off = "alignment.text_stage=0.0 alignment.follow=False alignment.gap_noise=0.0 alignment.wording=caption"
     tied = [f"alignment.kind={kind} {off}" for kind in ("none", "contrastive", "l2")]
     assert len(given) == 5 and set(map(parse, tied)) <= set(map(parse, given))
 
