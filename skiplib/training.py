@@ -21,6 +21,7 @@ from skiplib import checkpoints, config
 from skiplib.batches import Batches
 from skiplib.checkpoints import FINAL
 from skiplib.config import Experiment
+from skiplib.divergence import STEPS, TIMES, Explosion
 from skiplib.errors import CheckpointError, TrainingError
 from skiplib.logbook import Logbook
 from skiplib.objective import BatchA, BatchB
@@ -62,8 +63,8 @@ def train(
     first another run's, for fine-tuning on another corpus.
 
     Raises `CheckpointError` if there is no such run or its model is of another shape, and `TrainingError` if
-    the loss or a gradient stops being a number (the batch is kept then, in `diverged.safetensors`), or
-    processes find different checkpoints.
+    the loss or a gradient stops being a number, or the loss explodes (`divergence`; the batch is kept then,
+    in `diverged.safetensors`), or processes find different checkpoints.
     """
     finished, processes = _usable(folder / FINAL, experiment, prepared), team()
     processes.agree(finished is not None, "whether the run is finished")
@@ -81,7 +82,7 @@ def train(
         _begin_with(model, config.RUNS_DIR / optim.start / FINAL)
     optimisers = make_optimisers(model, experiment)
     step_module, *wrapped = fabric.setup(Step(model), *optimisers)
-    start, seconds = _resume(folder, experiment, prepared, model, optimisers)
+    start, seconds, first = _resume(folder, experiment, prepared, model, optimisers)
     processes.agree(start, "the step to go on from")
     where = dict(zip(ORIGIN, (device_name(fabric.device), torch.__version__, precision(optim)), strict=True))
     where |= checkpoints.begun_with(experiment)
@@ -97,7 +98,8 @@ def train(
         if resumable:
             tensors |= _optimiser_tensors(optimisers)
         spent = seconds + time.monotonic() - begun
-        checkpoints.save(path, tensors, experiment, step=step, seconds=spent, data=prepared.content, **where)
+        about = {"step": step, "seconds": spent, "first": explosion.first, "data": prepared.content}
+        checkpoints.save(path, tensors, experiment, **about, **where)
 
     def diverged(step: int, what: str, a: BatchA, b: BatchB) -> TrainingError:
         """The error to raise; the batch is kept, and no weight has moved by it."""
@@ -122,9 +124,15 @@ def train(
         norms = [nn.utils.clip_grad_norm_(part, optim.clip) for part in parts]
         if not all(torch.isfinite(norm) for norm in norms):
             raise diverged(step, f"a gradient is no number, with a loss of {total.item()} ({terms})", a, b)
+        if explosion.seen(total.item()):
+            began = (
+                f"over {TIMES:g} times that of the first step ({explosion.first:.3g}) for {STEPS} steps now,"
+            )
+            raise diverged(step, f"the loss is {total.item():.3g} ({terms}), {began}", a, b)
         return total, terms, norms
 
-    begun = saved = time.monotonic()
+    explosion, begun = Explosion(first), time.monotonic()
+    saved = begun
     model.train()
     for step, stage, bar in _watched(start, plan, experiment.variant):
         set_rates(optimisers, optim, step)
@@ -226,12 +234,12 @@ def _usable(
 
 def _resume(
     folder: Path, experiment: Experiment, prepared: Prepared, model: System, optimisers: Sequence[Optimizer]
-) -> tuple[int, float]:
-    """Where to go on, and the seconds spent before."""
+) -> tuple[int, float, float | None]:
+    """Where to go on, the seconds spent before, and the loss of the first step."""
     found = _usable(folder / RESUME, experiment, prepared)
     folder.mkdir(parents=True, exist_ok=True)
     if found is None:
-        return 0, 0.0
+        return 0, 0.0, None
     tensors, metadata = found
     model.load_state_dict({n.removeprefix("model."): t for n, t in tensors.items() if n.startswith("model.")})
     states: list[dict[int, dict[str, Tensor]]] = [{} for _ in optimisers]
@@ -243,4 +251,4 @@ def _resume(
         optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
     step = int(metadata["step"])
     log.info("going on from step %d", step)
-    return step, float(metadata["seconds"])
+    return step, float(metadata["seconds"]), float(metadata["first"])

@@ -7,7 +7,7 @@ import pytest
 import soundfile
 import torch
 
-from skiplib import checkpoints, config, logbook, systems, training
+from skiplib import checkpoints, config, divergence, logbook, systems, training
 from skiplib.batches import Batches
 from skiplib.config import Optim, experiment
 from skiplib.errors import CheckpointError, ConfigError, TrainingError
@@ -214,6 +214,28 @@ def test_a_gradient_that_is_no_number_moves_no_weight(prepared, folder, smoke, m
     ):
         train(smoke, prepared, folder)
     assert (folder / DIVERGED).exists() and not (folder / RESUME).exists() and not (folder / FINAL).exists()
+
+
+def test_a_loss_that_explodes_stops_the_run_and_an_odd_batch_does_not(prepared, folder, monkeypatch):
+    """Three steps of too much end it; two do not, nor does an interruption forget how it began."""
+    whole = experiment("ours", "smoke", overlay={"optim.joint": 1.0})
+    losses = iter([2.0, 7.0, 7.0, 5.0, 6.5, 6.5, None, 6.5, 6.5, 6.5])
+
+    def lost(model, *_):
+        if (loss := next(losses)) is None:
+            raise Interrupted
+        return sum(p.sum() for p in model.image_decoder.parameters()) * 0.0 + loss, {}
+
+    monkeypatch.setattr(systems, "objective", lost)
+    monkeypatch.setattr(divergence, "STEPS", 3)
+    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0.0)
+    with pytest.raises(Interrupted):
+        train(whole, prepared, folder)
+    with pytest.raises(
+        TrainingError, match=r"6\.5 .*3 times that of the first step \(2\) .*at step 8 .*kept"
+    ):
+        train(whole, prepared, folder)
+    assert (folder / DIVERGED).exists() and not (folder / FINAL).exists() and list(losses) == []
 
 
 def test_gradients_of_several_batches_make_one_step(prepared, folder, monkeypatch):
