@@ -82,9 +82,7 @@ class Experiment(Frozen):
         reads = self.memory.kind == "attention" or self.speech_decoder.attend == "heads"
         if reads and self.latent % self.memory.heads:
             raise ValueError(f"memory.heads={self.memory.heads} does not divide latent={self.latent}")
-        later = [
-            name for name in ("gap_noise", "follow", "text_stage", "chain") if getattr(self.alignment, name)
-        ]
+        later = [n for n in ("gap_noise", "follow", "text_stage", "chain") if getattr(self.alignment, n)]
         if later and self.optim.joint == 1:
             raise ValueError(
                 f"alignment.{later[0]} comes after the joint stage, which optim.joint=1 never ends; lower it"
@@ -197,21 +195,15 @@ VARIANTS: dict[str, dict[str, Any]] = {
 }
 # A corpus of photographs and one of sentences make one of two halves, as flickr8k+cococaptions.
 PICTURED, SAID = ("flickr8k", "flickr30k", "coco"), ("cococaptions", "ljspeech", "librispeech")
-PHOTOGRAPHS: dict[str, dict[str, Any]] = {
-    "demo": {
-        "image.features": "efficientnet_lite0",
-        "sentences.longest": 80,
-        "evaluation.scenes": 1_000,
-        "alignment.wording": "caption",  # D_txt does not tell a caption from its code there
-    }
-}
+# D_txt does not tell a photograph's caption from its code at `demo`, and a digit has one wording.
+AS_CAPTIONED = {"alignment.wording": "caption"}
+FEATURES = {"image.features": "efficientnet_lite0", "sentences.longest": 80, "evaluation.scenes": 1_000}
+PHOTOGRAPHS: dict[str, dict[str, Any]] = {"demo": FEATURES | AS_CAPTIONED}
 # What a corpus changes of a scale and of a variant: ten words need less of everything than sentences do.
 CORPORA: dict[str, dict[str, dict[str, Any]]] = {
     "skipworld": {},
     "folder": {},
-    "digits": {  # a digit has one wording
-        "demo": {"optim.steps": 2_400, "evaluation.scenes": 500, "alignment.wording": "caption"}
-    },
+    "digits": {"demo": {"optim.steps": 2_400, "evaluation.scenes": 500, **AS_CAPTIONED}},
     # COCO's captions of val2017 are captions of `coco` itself, some of its test images.
     **{f"{a}+{b}": PHOTOGRAPHS for a in PICTURED for b in SAID if (a, b) != ("coco", "cococaptions")},
 }

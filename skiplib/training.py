@@ -125,10 +125,8 @@ def train(
         if not all(torch.isfinite(norm) for norm in norms):
             raise diverged(step, f"a gradient is no number, with a loss of {total.item()} ({terms})", a, b)
         if explosion.seen(total.item()):
-            began = (
-                f"over {TIMES:g} times that of the first step ({explosion.first:.3g}) for {STEPS} steps now,"
-            )
-            raise diverged(step, f"the loss is {total.item():.3g} ({terms}), {began}", a, b)
+            over = f"for {STEPS} steps over {TIMES:g} times that of the first step ({explosion.first:.3g}),"
+            raise diverged(step, f"the loss is {total.item():.3g} ({terms}), {over}", a, b)
         return total, terms, norms
 
     explosion, begun = Explosion(first), time.monotonic()
