@@ -91,18 +91,18 @@ def scoreboard(summary: pd.DataFrame, system: str, corpus: str = "skipworld") ->
 
 def _verdict(bar: Bar | None, system: str, found: Any, means: pd.DataFrame) -> tuple[str, str]:
     """The bar of a metric in words, and whether what was found meets it."""
-    stated = "missing" if found is None else "stated"
+    verdict = "missing" if found is None else "no bar"
     if bar is None or (bar.of == WITHOUT and system.endswith("no_Ladv")):
-        return "", stated
+        return "", verdict
     other, column = (system, bar.of), "mean"
     if bar.of == WITHOUT:
         name = "no_T_no_Ladv" if "no_T" in system else "no_Ladv"
         other, column = (f"aligned_{name}" if "aligned" in system else name, bar.metric), "low"
     if bar.of and other not in means.index:
-        return f"{bar.sense} that of {' '.join(other)}", stated
+        return f"{bar.sense} that of {other[0]}", "missing" if found is None else "undecided"
     bound = bar.bound + (bar.factor * means.loc[other][column] if bar.of else 0.0)
     if found is not None:
         value = found["high"] if bar.of == WITHOUT else found["mean"]
         met = {"<=": value <= bound, ">=": value >= bound, "<": value < bound}[bar.sense]
-        stated = "met" if met else "missed"
-    return f"{bar.sense} {bound:.4g}", stated
+        verdict = "met" if met else "missed"
+    return f"{bar.sense} {bound:.4g}", verdict

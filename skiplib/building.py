@@ -6,7 +6,6 @@ import csv
 import json
 import multiprocessing
 import os
-import shutil
 import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -28,7 +27,7 @@ from skiplib.shards import ITEMS, Item, Job, Outcome, Shard, make
 
 FORMAT = 2  # of the prepared folder; raise it when its layout changes (what files give: `corpora.READING`)
 MAX_LOSS = 0.01  # share of a set that may be quarantined
-LOST = "quarantine.csv"
+LOST, SHARDS = "quarantine.csv", "shards"
 CHUNK = 16  # items that a process is handed at once
 TITLES = {"a_train": "images of A, train", "test": "images of A, test, and their spoken captions"}
 
@@ -36,7 +35,8 @@ TITLES = {"a_train": "images of A, train", "test": "images of A, test, and their
 def build(
     experiment: Experiment, opened: Opened, determines: dict[str, Any], place: Path, workers: int
 ) -> None:
-    """Everything of a corpus as files in the folder `place`; shards that are there are not made again.
+    """Everything of a corpus as files in the folder `place`; shards that are there are not made
+    again, and none is removed.
 
     Raises `DataError` if too much of it cannot be used; the shards that lost something are gone then, so that
     mended files are read again.
@@ -50,7 +50,7 @@ def build(
         "b_train": (({"b_train": item} for item in b.text_speech("train")), b.text_speech_count("train")),
         "b_test": (({"b_test": item} for item in b.text_speech("test")), b.text_speech_count("test")),
     }
-    shards, made = place / "shards", {}
+    shards, made = place / SHARDS, {}
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=context, initializer=_begin) as pool:
         for name, (items, count) in parts.items():
@@ -58,7 +58,7 @@ def build(
             made[name] = _shards(pool, jobs, shards / name, count, place / LOST)
     counts, lost, left_out = _merged(place, [path for paths in made.values() for path in paths])
     _write_lost(place / LOST, lost)
-    names = sorted(path.name for path in place.iterdir() if path.name not in ("shards", "manifest.json"))
+    names = sorted(path.name for path in place.iterdir() if path.name not in (SHARDS, "manifest.json"))
     # Apart, as the voice may differ in the last bit elsewhere.
     audio = [name for name in names if name.startswith("mels_")]
     manifest = {
@@ -72,7 +72,6 @@ def build(
     if left_out:
         manifest["characters_left_out"] = dict(left_out.most_common())
     (place / "manifest.json").write_text(json.dumps(manifest, indent=1))
-    shutil.rmtree(shards)  # last: until here an interruption loses nothing
 
 
 def _write_lost(path: Path, lost: Iterable[Sequence[str]]) -> None:

@@ -27,8 +27,8 @@ FINAL = "model.safetensors"  # of a run's folder
 TRAINING_CODE = (
     *("audio", "baselines/coding", "baselines/cyclegan", "baselines/piecewise", "baselines/separate"),
     *("batches", "bottleneck", "building", "cleaning", "decoders", "encoders", "features", "finishing"),
-    *("losses", "model", "modes", "muon", "objective", "optimisers", "prepare", "shards", "speech_decoder"),
-    *("stages", "systems", "team", "text", "training"),
+    *("losses", "model", "modes", "muon", "objective", "optimisers", "prepare", "resuming", "shards"),
+    *("speech_decoder", "stages", "systems", "team", "text", "training"),
 )
 
 

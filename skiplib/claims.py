@@ -106,15 +106,21 @@ def held(need: Comparison, family: str, records: Sequence[Record]) -> tuple[str,
 
 
 def _sided(sense: str, low: float, high: float, matters: float) -> str:
-    """On which side of what was claimed the interval of a difference lies."""
+    """On which side of what was claimed the interval of a difference lies.
+
+    A difference too small to matter supports nothing, however sure it is; where nothing differs at all, as
+    counts do that are full on both sides, nothing is decided.
+    """
     if sense == "~":
         allowed = ALIKE * matters
         if -allowed < low and high < allowed:
             return SUPPORTED
         return NOT_SUPPORTED if low > allowed or high < -allowed else UNDECIDED
+    if low == high == 0:
+        return UNDECIDED
     if sense == "<":
         low, high = -high, -low
-    return SUPPORTED if low > 0 else NOT_SUPPORTED if high < matters else UNDECIDED
+    return NOT_SUPPORTED if high < matters else SUPPORTED if low > 0 else UNDECIDED
 
 
 def _sides(need: Comparison, family: str, records: Sequence[Record]) -> list[list[Record]]:

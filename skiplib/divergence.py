@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-TIMES = 3.0  # the first step's loss, which is that of an untrained network
+from collections.abc import Mapping
+
+TIMES = 3.0  # the loss of the first step, which is that of an untrained network
 STEPS = 20  # running: one odd batch is no divergence, as gradients are clipped
 
 
 class Explosion:
-    """Watches the loss of a run, step by step; `first` is that of its first step, where it is gone on with.
+    """Watches the loss of a run, step by step.
 
-    Later stages have fewer terms, so that their losses lie further below.
+    `first` is what each term was when it was seen first, where a run is gone on with. A stage has some of the
+    terms, and its loss is held against what those alone were.
     """
 
-    def __init__(self, first: float | None = None) -> None:
-        self.first, self.over = first, 0
+    def __init__(self, first: Mapping[str, float] | None = None) -> None:
+        self.first, self.over = dict(first or {}), 0
 
-    def seen(self, loss: float) -> bool:
-        """Whether the loss has been over `TIMES` the first one for the last `STEPS` steps."""
-        if self.first is None:
-            self.first = loss
-        self.over = self.over + 1 if loss > TIMES * self.first else 0
+    def bound(self, terms: Mapping[str, float]) -> float:
+        """The loss of an untrained network in these terms, `TIMES`; what is watched beside them is small."""
+        return TIMES * sum(self.first.setdefault(name, value) for name, value in terms.items())
+
+    def seen(self, loss: float, terms: Mapping[str, float]) -> bool:
+        """Whether the loss has been over its bound for the last `STEPS` steps."""
+        self.over = self.over + 1 if loss > self.bound(terms) else 0
         return self.over >= STEPS

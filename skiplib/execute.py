@@ -77,7 +77,7 @@ def execute(
             progress_bar=progress,
             stdout_file=Lines() if progress else None,
             stderr_file=Lines() if progress else None,
-            extra_arguments=["--IPKernelApp.log_level=ERROR"],  # else a line about TCP in every run
+            extra_arguments=["--IPKernelApp.log_level=CRITICAL"],  # else lines about TCP and its own end
         )
         if not reached_end(result):
             raise NotebookError(f"{notebook} ended without done() in its last cell")

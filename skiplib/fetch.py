@@ -18,6 +18,7 @@ import zipfile
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -29,6 +30,7 @@ from tqdm import tqdm
 
 from skiplib.config import SOURCES_DIR
 from skiplib.errors import ConfigError, DataError, SkiplibError
+from skiplib.files import alone
 
 MIRRORS = tuple(MNIST.mirrors)
 MNIST_FILES = dict(MNIST.resources)  # name -> md5
@@ -91,6 +93,13 @@ def fetch(corpus: str, folder: Path = SOURCES_DIR) -> Path:
     pooch.get_logger().setLevel(logging.WARNING)  # its hints are for those who write code with it
     place = folder / corpus
     place.mkdir(parents=True, exist_ok=True)
+    with alone(folder / f".{corpus}.lock", "fetches these files"):
+        _fetched(corpus, place)
+    return place
+
+
+def _fetched(corpus: str, place: Path) -> None:
+    """What is missing of a corpus, into its folder."""
     for archive in ARCHIVES.get(corpus, ()):
         if not all((place / name).exists() for name in archive.wanted.values()):
             _unpacked(archive, place)
@@ -99,7 +108,6 @@ def fetch(corpus: str, folder: Path = SOURCES_DIR) -> Path:
             _file(place, name, md5)
         if not (place / "recordings").exists():
             _recordings(place)
-    return place
 
 
 def _unpacked(archive: Archive, place: Path) -> None:
@@ -152,7 +160,7 @@ def _downloaded(archive: Archive, place: Path) -> Path:
                     bar.update(len(piece))
         if total is not None and path.stat().st_size != total:
             raise OSError("it broke off")
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, HTTPException) as error:
         if not (isinstance(error, HTTPError) and error.code == 416):  # 416: nothing is left to send
             raise DataError(
                 f"{archive.url} cannot be downloaded into {place} ({error}): run it again, it goes on where "
@@ -189,7 +197,10 @@ def _recordings(place: Path) -> None:
                 f"the recordings cannot be downloaded into {place} ({FSDD}: {error}): put them there"
             ) from error
         found = next(Path(temporary).glob("*/recordings"), Path(temporary))
-        digest = recordings_digest(found)
+        try:
+            digest = recordings_digest(found)
+        except soundfile.LibsndfileError as error:
+            raise DataError(f"the recordings of {FSDD} are damaged: {error}") from error
         if digest != FSDD_SHA256:
             raise DataError(f"the recordings of {FSDD} have SHA-256 {digest}, not {FSDD_SHA256}")
         os.replace(found, place / "recordings")

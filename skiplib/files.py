@@ -1,14 +1,18 @@
-"""Files that appear whole or not at all, their digests, and arrays that grow on the disk."""
+"""Files that appear whole or not at all, locks, digests, and arrays that grow on the disk."""
 
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+from filelock import FileLock, Timeout
+
+log = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -18,9 +22,27 @@ def whole(path: Path) -> Iterator[Path]:
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         yield partial
+        with partial.open("rb") as file:
+            os.fsync(file.fileno())  # or a power cut may leave the name and nothing in it
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def alone(path: Path, does: str) -> Iterator[None]:
+    """One process at a time, by a lock at `path`; another one says that it waits, and what for."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=1)
+    except Timeout:
+        log.warning("another process %s; waiting for it (%s)", does, path)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def digest(path: Path) -> str:

@@ -49,7 +49,9 @@ def recording(path: Path | BytesIO, name: str = "") -> tuple[Float32[np.ndarray,
                 promised, there = map(int, found.groups())
                 cut = cut or there + SLACK < promised < UNKNOWN
     except (OSError, soundfile.LibsndfileError, TypeError) as error:  # the last of a .raw file: no header
-        raise DataError(f"{name or path} cannot be read: {error}") from error
+        missing = isinstance(path, Path) and not path.exists()  # libsndfile calls that a system error
+        why = "there is no such file" if missing else str(error).rstrip(".")
+        raise DataError(f"{name or path} cannot be read: {why}") from error
     if cut:
         raise DataError(f"{name or path} was cut short: it ends after {len(samples)} samples, and should not")
     return samples, rate

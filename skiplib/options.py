@@ -1,7 +1,4 @@
-"""The groups of switches that make an experiment, as frozen models: the names that an overlay may set.
-
-The defaults are the paper's sizes and the reading of the paper that `DECISIONS.md` sets out.
-"""
+"""The groups of switches of an experiment, as frozen models; their defaults are those of `DECISIONS.md`."""
 
 from __future__ import annotations
 
@@ -152,10 +149,10 @@ class Alignment(Frozen):
     temperature: Rate = 0.1
     gap_noise: Factor = 0.0  # largest share of A's modality gap that D_spch hears once T rests
     text_stage: Share = 0.0  # share of the second stage for text autoencoding alone
-    text_rate: Factor = 0.3  # learning rate that it starts with, relative to the peak
+    text_rate: Factor = 0.3  # peak of its own learning rates, relative to the run's
     chain: Factor = 0.0  # weight of the speech chain, which closes the second stage
     chain_start: float = Field(0.75, ge=0, le=1)  # share of the second stage that goes before it
-    chain_rate: Factor = 0.4  # learning rate that it starts with, relative to the peak
+    chain_rate: Factor = 0.4  # peak of its own learning rates, relative to the run's
     follow: bool = False  # once T rests, E_img and E_spch go on, by the distance of their u to the text's
     wording: Literal["caption", "likeliest"] = "caption"  # of the text that E_img follows then
 
@@ -163,10 +160,12 @@ class Alignment(Frozen):
     def _in_order(self) -> Alignment:
         if self.chain and self.text_stage > self.chain_start:
             raise ValueError(
-                f"text_stage={self.text_stage} ends after chain_start={self.chain_start}; lower the first"
+                f"text_stage={self.text_stage} is beyond chain_start={self.chain_start}: lower it"
             )
         if self.wording != "caption" and not (self.follow or self.gap_noise):
             raise ValueError(f"wording={self.wording} is of what follow and gap_noise take: both are off")
+        if self.kind in ("none", "l2", "contrastive") and (self.text_stage or self.wording != "caption"):
+            raise ValueError(f"kind={self.kind}: D_txt learns no u_txt, set text_stage=0 and wording=caption")
         return self
 
 

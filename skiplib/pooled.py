@@ -12,9 +12,10 @@ from pydantic import ValidationError
 from skiplib import config
 from skiplib.config import Experiment
 from skiplib.errors import ConfigError
-from skiplib.records import Record, group_of, read_records
+from skiplib.records import Record, read_records
 
 log = logging.getLogger(__name__)
+DATA = ("world", "digits", "sentences", "audio", "image")  # the groups of switches that data follow from
 
 
 def latest(*folders: Path) -> list[Record]:
@@ -31,11 +32,15 @@ def latest(*folders: Path) -> list[Record]:
         found |= {record.run_id: record for record in here}
         contents: dict[tuple[str, ...], Counter[str]] = {}
         for record in here:
-            contents.setdefault(group_of(record)[1:], Counter()).update(
-                filter(None, [record.provenance.content])
-            )
+            contents.setdefault(_world(record), Counter()).update(filter(None, [record.provenance.content]))
         data |= {group: counted.most_common(1)[0][0] for group, counted in contents.items() if counted}
-    return [record for record in found.values() if _is_of_data(record, data.get(group_of(record)[1:]))]
+    return [record for record in found.values() if _is_of_data(record, data.get(_world(record)))]
+
+
+def _world(record: Record) -> tuple[str, ...]:
+    """What the data of a run follow from: records that share it are of the same data."""
+    of_data = {name: value for name, value in record.overlay.items() if name.partition(".")[0] in DATA}
+    return record.corpus, record.scale, json.dumps(of_data, sort_keys=True)
 
 
 def is_as_named(record: Record) -> bool:

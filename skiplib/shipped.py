@@ -25,8 +25,12 @@ LIMIT = 20_000_000  # bytes of a checkpoint that ships
 def found() -> dict[str, Path]:
     """Checkpoints by name: the one that ships, then those under `runs/`."""
     shipped = {path.stem: path for path in sorted(FOLDER.glob("*.safetensors"))}
-    own = {path.parent.name: path for path in sorted(config.RUNS_DIR.glob(f"*/{checkpoints.FINAL}"))}
-    return shipped | own
+    return shipped | own_runs()
+
+
+def own_runs() -> dict[str, Path]:
+    """The finished checkpoints under `runs/`, by the names of their folders."""
+    return {path.parent.name: path for path in sorted(config.RUNS_DIR.glob(f"*/{checkpoints.FINAL}"))}
 
 
 def locate(name: str) -> Path:
@@ -66,9 +70,9 @@ def ship(run: str) -> Path:
     """
     source = config.RUNS_DIR / run / checkpoints.FINAL
     record_path = config.RUNS_DIR / "records" / f"{run}.json"
-    record = read_record(record_path)
     if not source.is_file():
-        raise CheckpointError(f"there is no checkpoint {source}")
+        raise CheckpointError(f"there is no run {run!r}; there are: {', '.join(own_runs()) or 'none'}")
+    record = read_record(record_path)
     if record.artefacts.get("checkpoint") != digest(source):
         raise CheckpointError(f"{record_path} is the record of another checkpoint than {source}")
     size = source.stat().st_size

@@ -28,13 +28,13 @@ BATCH = 64  # images that are held at once
 
 
 def speak(
-    model: System, images: Sequence[Path], folder: Path
+    model: System, images: Sequence[Path], folder: Path, overwrite: bool = False
 ) -> Iterator[tuple[Path, Path | DataError, str]]:
     """For each image file the WAV written for it in `folder`, named as it is, and the model's own text of it
     ("" where it writes none); or why the file cannot be read, and the others go on.
 
-    Raises `DataError` if two images would be written to one file, and `CheckpointError` if the model does not
-    speak images; nothing is written then.
+    Raises `DataError` if two images would be written to one file, or one over what is there without
+    `overwrite`, and `CheckpointError` if the model does not speak images; nothing is written then.
     """
     if ("image", "speech") not in model.tasks:
         raise CheckpointError(f"{model.experiment.variant} does not speak what an image shows")
@@ -42,6 +42,8 @@ def speak(
     for path, wav in wavs:
         if (other := taken.setdefault(wav, path)) != path:
             raise DataError(f"{other} and {path} would both be {wav}: give one of them another name")
+        if wav.exists() and not overwrite:
+            raise DataError(f"{wav} is there already: write to another folder (--to), or say --overwrite")
     for start in range(0, len(wavs), BATCH):
         yield from _batch(model, wavs[start : start + BATCH])
 
@@ -76,11 +78,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("image", nargs="+", type=Path, help="files of images, of any common format")
     parser.add_argument("--checkpoint", default="ours_aligned", help="a run's folder name, or a file")
     parser.add_argument("--to", type=Path, default=Path(), help="the folder to write to; default: here")
+    parser.add_argument("--overwrite", action="store_true", help="write over what is there")
     given = parser.parse_args(arguments)
     lost = 0
     try:
         model = load_model(locate(given.checkpoint))
-        for image, made, text in speak(model, given.image, given.to):
+        for image, made, text in speak(model, given.image, given.to, given.overwrite):
             if isinstance(made, DataError):
                 lost += 1
                 sys.stderr.write(f"{made}\n")

@@ -23,8 +23,8 @@ def stages(experiment: Experiment) -> dict[Stage, range]:
     """The steps of each stage, in order; all but the first may have none."""
     optim, alignment = experiment.optim, experiment.alignment
     joint = max(1, round(optim.joint * optim.steps))
-    rest, autoencodes = optim.steps - joint, alignment.kind in ("text_autoencoding", "both")
-    text = joint + round(alignment.text_stage * rest) if autoencodes else joint
+    rest = optim.steps - joint
+    text = joint + round(alignment.text_stage * rest)
     chain = joint + round(alignment.chain_start * rest) if alignment.chain else optim.steps
     ends = (joint, text, chain, optim.steps)
     return {stage: range(*span) for stage, span in zip(Stage, pairwise((0, *ends)), strict=True)}
@@ -44,7 +44,8 @@ def rest(model: nn.Module, experiment: Experiment, stage: Stage) -> None:
     """Put what does not learn in a stage after the first to rest, in place: its batch norms stand still as in
     use, and nothing of it has a gradient.
 
-    In the text stage the norms of what learns stand still too: the modalities beside text are not there.
+    In the text stage the norms of what learns stand still too, as the modalities beside text are not there,
+    and its dropout is off.
     """
     model.eval().requires_grad_(False)
     for name in learning(experiment, stage):

@@ -34,7 +34,8 @@ def normalise(sentence: str) -> str:
     for place, character in enumerate(plain):
         if character not in _IDS or character in (PAD, END):
             raise DataError(
-                f"character {character!r} at {place} of {sentence!r} is not one of the 66 symbols"
+                f"character {character!r} at {place} of {sentence!r} is not one of the 66 symbols; "
+                "skiplib.cleaning.clean writes numbers and signs out"
             )
     if not plain:
         raise DataError(f"the text is empty: {sentence!r}")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import logging
+import json
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -22,22 +23,23 @@ from skiplib.batches import Batches
 from skiplib.checkpoints import FINAL
 from skiplib.config import Experiment
 from skiplib.divergence import STEPS, TIMES, Explosion
-from skiplib.errors import CheckpointError, TrainingError
+from skiplib.errors import TrainingError
+from skiplib.files import alone
 from skiplib.logbook import Logbook
 from skiplib.objective import BatchA, BatchB
 from skiplib.optimisers import learning_rate, make_optimisers, precision, set_rates
 from skiplib.prepare import Prepared
 from skiplib.provenance import device_name
+from skiplib.resuming import RESUME, begin_with, optimiser_tensors, resume, usable
 from skiplib.stages import Stage, learning, rest, stages
 from skiplib.systems import System, build, step_loss
-from skiplib.team import local_rank, team
+from skiplib.team import Team, local_rank, team
 
-log = logging.getLogger(__name__)
 CHECKPOINT_SECONDS = 60.0
 LOG_STEPS = 20
 SAMPLES, FEWEST, MOST = 5, 200, 10_000  # samples of a run, but not closer or further apart in steps
 ORIGIN = ("machine", "torch", "precision")  # what a checkpoint says of where its weights come from
-RESUME, DIVERGED = "resume.safetensors", "diverged.safetensors"
+DIVERGED = "diverged.safetensors"
 
 
 class Step(nn.Module):
@@ -62,27 +64,43 @@ def train(
     experiment or of other data, or made by other code, is not used. With `optim.start` the weights are at
     first another run's, for fine-tuning on another corpus.
 
+    One process at a time trains into a folder (or one team of them); another one waits for it.
+
     Raises `CheckpointError` if there is no such run or its model is of another shape, and `TrainingError` if
     the loss or a gradient stops being a number, or the loss explodes (`divergence`; the batch is kept then,
     in `diverged.safetensors`), or processes find different checkpoints.
     """
-    finished, processes = _usable(folder / FINAL, experiment, prepared), team()
+    processes = team()
+    lock = folder.with_name(f".{folder.name}.lock")
+    with alone(lock, "trains this run") if processes.leads else nullcontext():
+        return _train(experiment, prepared, folder, processes, watch)
+
+
+def _train(
+    experiment: Experiment,
+    prepared: Prepared,
+    folder: Path,
+    processes: Team,
+    watch: Callable[[Path], None] | None,
+) -> tuple[System, float]:
+    processes.wait()  # for the one with the lock
+    finished = usable(folder / FINAL, experiment, prepared)
     processes.agree(finished is not None, "whether the run is finished")
     if finished is not None:
         return checkpoints.load_model(folder / FINAL).eval(), float(finished[1]["seconds"])
     optim = experiment.optim
     own = processes.share(optim.accumulate)
     # Processes are torchrun's matter: Fabric shall not look for the other tasks of a cluster's job.
-    devices, alone = [local_rank()] if torch.cuda.is_available() else 1, LightningEnvironment()
-    fabric = Fabric(accelerator="auto", devices=devices, precision=precision(optim), plugins=alone)
+    devices = [local_rank()] if torch.cuda.is_available() else 1
+    fabric = Fabric(devices=devices, precision=precision(optim), plugins=LightningEnvironment())
     fabric.launch()
     seed_everything(experiment.seed, verbose=False)
     model = build(experiment)
     if optim.start:
-        _begin_with(model, config.RUNS_DIR / optim.start / FINAL)
+        begin_with(model, config.RUNS_DIR / optim.start / FINAL)
     optimisers = make_optimisers(model, experiment)
     step_module, *wrapped = fabric.setup(Step(model), *optimisers)
-    start, seconds, first = _resume(folder, experiment, prepared, model, optimisers)
+    start, seconds, first = resume(folder, experiment, prepared, model, optimisers)
     processes.agree(start, "the step to go on from")
     where = dict(zip(ORIGIN, (device_name(fabric.device), torch.__version__, precision(optim)), strict=True))
     where |= checkpoints.begun_with(experiment)
@@ -96,9 +114,14 @@ def train(
     def save(path: Path, step: int, resumable: bool) -> None:
         tensors = checkpoints.model_tensors(model, halved=not resumable)
         if resumable:
-            tensors |= _optimiser_tensors(optimisers)
+            tensors |= optimiser_tensors(optimisers)
         spent = seconds + time.monotonic() - begun
-        about = {"step": step, "seconds": spent, "first": explosion.first, "data": prepared.content}
+        about = {
+            "step": step,
+            "seconds": spent,
+            "first": json.dumps(explosion.first),
+            "data": prepared.content,
+        }
         checkpoints.save(path, tensors, experiment, **about, **where)
 
     def diverged(step: int, what: str, a: BatchA, b: BatchB) -> TrainingError:
@@ -124,9 +147,9 @@ def train(
         norms = [nn.utils.clip_grad_norm_(part, optim.clip) for part in parts]
         if not all(torch.isfinite(norm) for norm in norms):
             raise diverged(step, f"a gradient is no number, with a loss of {total.item()} ({terms})", a, b)
-        if explosion.seen(total.item()):
-            over = f"for {STEPS} steps over {TIMES:g} times that of the first step ({explosion.first:.3g}),"
-            raise diverged(step, f"the loss is {total.item():.3g} ({terms}), {over}", a, b)
+        if not optim.start and explosion.seen(total.item(), terms):  # what had learned begins low
+            over = f"for {STEPS} steps over {TIMES:g} times what its terms began with"
+            raise diverged(step, f"the loss is {total.item():.3g} ({terms}), {over},", a, b)
         return total, terms, norms
 
     explosion, begun = Explosion(first), time.monotonic()
@@ -195,58 +218,3 @@ def _batch_tensors(a: BatchA, b: BatchB) -> dict[str, Tensor]:
     found = {"a.image": a.image, "a.seen": a.seen.clone(), "b.mel": b.mel, "b.lengths": b.lengths}
     found |= {f"{name}.ids": text.ids for name, text in texts.items()}
     return found | {f"{name}.lengths": text.lengths for name, text in texts.items()}
-
-
-def _optimiser_tensors(optimisers: Sequence[Optimizer]) -> dict[str, Tensor]:
-    return {
-        f"optimiser.{k}.{i}.{name}": tensor
-        for k, optimiser in enumerate(optimisers)
-        for i, values in optimiser.state_dict()["state"].items()
-        for name, tensor in values.items()
-    }
-
-
-def _begin_with(model: System, path: Path) -> None:
-    """The weights of another run. Raises `CheckpointError` if they are missing or of another shape."""
-    try:
-        model.load_state_dict(checkpoints.load_model(path).state_dict())
-    except RuntimeError as error:
-        raise CheckpointError(f"the model of {path} is of another shape than this run's: {error}") from error
-
-
-def _usable(
-    path: Path, experiment: Experiment, prepared: Prepared
-) -> tuple[dict[str, Tensor], dict[str, str]] | None:
-    if not path.exists():
-        return None
-    try:
-        tensors, metadata = checkpoints.read(path)
-    except CheckpointError as error:
-        log.warning("%s; it is not used", error)
-        return None
-    if not checkpoints.made_by(metadata, experiment, prepared.content):
-        log.warning("%s is of another experiment, other data, code or beginning; it is not used", path)
-        return None
-    return tensors, metadata
-
-
-def _resume(
-    folder: Path, experiment: Experiment, prepared: Prepared, model: System, optimisers: Sequence[Optimizer]
-) -> tuple[int, float, float | None]:
-    """Where to go on, the seconds spent before, and the loss of the first step."""
-    found = _usable(folder / RESUME, experiment, prepared)
-    folder.mkdir(parents=True, exist_ok=True)
-    if found is None:
-        return 0, 0.0, None
-    tensors, metadata = found
-    model.load_state_dict({n.removeprefix("model."): t for n, t in tensors.items() if n.startswith("model.")})
-    states: list[dict[int, dict[str, Tensor]]] = [{} for _ in optimisers]
-    for name, tensor in tensors.items():
-        if name.startswith("optimiser."):
-            _, k, i, key = name.split(".")
-            states[int(k)].setdefault(int(i), {})[key] = tensor
-    for optimiser, state in zip(optimisers, states, strict=True):
-        optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
-    step = int(metadata["step"])
-    log.info("going on from step %d", step)
-    return step, float(metadata["seconds"]), float(metadata["first"])

@@ -87,7 +87,7 @@ def test_the_listening_page_from_begin_to_ballot(context: Any, tmp_path: Path) -
 
 def test_a_report_plays_sorts_and_fits_without_a_network(context: Any, tmp_path: Path) -> None:
     named = pd.Index(["a", "b", "c"], name="metric")
-    table = pd.DataFrame({"seeds": [3, 12, 5], "verdict": ["met", "missed", "stated"]}, index=named)
+    table = pd.DataFrame({"seeds": [3, 12, 5], "verdict": ["met", "missed", "no bar"]}, index=named)
     words = coloured("a red ball over blue", ["a red circle above a square"], ("red",), ("circle",))
     shown = [audio_html(wave(0.1), 16_000, "speech"), table.to_html(), f"{legend().data}<p>{words}</p>"]
     cells = [

@@ -57,7 +57,7 @@ def test_a_checkpoint_is_of_all_the_code_that_trains(tmp_path):
         return {path.relative_to(PACKAGE).with_suffix("").as_posix() for path in paths}
 
     # A checkpoint names its experiment, prepared data have a manifest of their own; a log teaches nothing,
-    # and neither does a machine's name.
+    # and neither does a machine's name, or where a run is stopped.
     apart = reached("corpora") | reached("config") | {"checkpoints", "files", "inputs", "baselines/__init__"}
-    apart |= {"logbook", "provenance"}
+    apart |= {"logbook", "provenance", "divergence"}
     assert reached("training") - apart == set(checkpoints.TRAINING_CODE) - apart

@@ -6,7 +6,17 @@ import numpy as np
 import pytest
 
 from skiplib import paper
-from skiplib.claims import FAMILIES, NOT_SUPPORTED, SUPPORTED, UNDECIDED, UNTESTED, compare, member, verdicts
+from skiplib.claims import (
+    FAMILIES,
+    NOT_SUPPORTED,
+    SUPPORTED,
+    UNDECIDED,
+    UNTESTED,
+    _sided,
+    compare,
+    member,
+    verdicts,
+)
 from skiplib.config import VARIANTS, experiment
 from skiplib.errors import DataError
 from skiplib.paper import CLAIMS, Claim, Comparison
@@ -50,6 +60,21 @@ def verdict(sense: str, rate: float, seeds: int = 3) -> str:
 )
 def test_a_verdict_is_the_side_of_the_interval(sense: str, rate: float, expected: str) -> None:
     assert verdict(sense, rate) == expected
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [
+        (0.001, 0.02, SUPPORTED),
+        (0.001, 0.004, NOT_SUPPORTED),  # sure, and too small to matter
+        (-0.001, 0.004, NOT_SUPPORTED),
+        (-0.001, 0.02, UNDECIDED),
+        (0.0, 0.0, UNDECIDED),  # both are full
+    ],
+)
+def test_a_difference_too_small_to_matter_supports_nothing(low: float, high: float, expected: str) -> None:
+    assert _sided(">", low, high, 0.01) == expected
+    assert _sided("<", -high, -low, 0.01) == expected
 
 
 def test_the_records_behind_a_verdict_are_named() -> None:

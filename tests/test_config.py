@@ -60,6 +60,23 @@ def test_an_ablation_differs_from_its_system_in_its_own_switches_alone():
     assert no_t.adversarial == ours.adversarial and no_t.transformer.kind == "linear"
 
 
+def test_a_baseline_has_one_stage_and_no_bottleneck_to_switch():
+    with pytest.raises(ConfigError, match=r"piecewise learns in one stage, and not with optim\.joint=0\.5"):
+        experiment("piecewise", "smoke", overlay={"optim.joint": 0.5})
+    with pytest.raises(
+        ConfigError, match=r"memory\.slots sets nothing of cyclegan, which has no transformer"
+    ):
+        experiment("cyclegan", "smoke", overlay={"memory.slots": 16})
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("corpus", config.CORPORA)
+def test_the_likeliest_wording_is_the_default_where_it_was_tried(corpus, scale):
+    follows = {True: "likeliest", False: "caption"}[corpus == "skipworld"]
+    assert experiment("ours_aligned", scale, corpus).alignment.wording == follows
+    assert experiment("ours", scale, corpus).alignment.wording == "caption"
+
+
 def test_demo_is_no_easier_than_promised():
     world = experiment("ours", "demo").world
     assert world.things[1] >= 2 and world.colours >= 8 and world.shapes >= 5 and world.sizes >= 2

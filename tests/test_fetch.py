@@ -21,7 +21,8 @@ from skiplib.fetch import fetch, recordings_digest
 
 
 class Quiet(SimpleHTTPRequestHandler):
-    """Files of a folder; those under `/cut/` break off half way, those under `/whole/` know no ranges."""
+    """Files of a folder; those under `/cut/` break off half way, those under `/chunked/` in a chunk, and
+    those under `/whole/` know no ranges."""
 
     def log_message(self, *_: object) -> None:
         pass
@@ -39,6 +40,11 @@ class Quiet(SimpleHTTPRequestHandler):
                 self.send_error(416)
                 return
         self.send_response(206 if begin else 200)
+        if how == "chunked":
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            self.wfile.write(b"%x\r\n" % len(data) + data[: len(data) // 2])
+            return
         self.send_header("Content-Length", str(len(data) - begin))
         self.end_headers()
         self.wfile.write(data[begin : len(data) // 2 if how == "cut" else None])
@@ -117,15 +123,15 @@ def served(monkeypatch: pytest.MonkeyPatch, path: Path, address: str, wanted: di
     monkeypatch.setitem(module.ARCHIVES, "ljspeech", (archive,))
 
 
-@pytest.mark.parametrize("again", ["", "/whole"])
-def test_a_download_that_broke_off_goes_on(packed, tmp_path, monkeypatch, again):
+@pytest.mark.parametrize(("first", "again"), [("/cut", ""), ("/cut", "/whole"), ("/chunked", "")])
+def test_a_download_that_broke_off_goes_on(packed, tmp_path, monkeypatch, first, again):
     path, address = packed
-    served(monkeypatch, path, f"{address}/cut")
+    served(monkeypatch, path, f"{address}{first}")
     with pytest.raises(DataError, match=r"cannot be downloaded into .* goes on where it stopped"):
         fetch("ljspeech", tmp_path / "sources")
     place = tmp_path / "sources" / "ljspeech"
     (part,) = place.iterdir()
-    assert 0 < part.stat().st_size < path.stat().st_size
+    assert (0 if first == "/cut" else -1) < part.stat().st_size < path.stat().st_size
     served(monkeypatch, path, f"{address}{again}")
     assert fetch("ljspeech", tmp_path / "sources") == place
     assert sorted(found.name for found in place.iterdir()) == ["metadata.csv", "wavs"]

@@ -72,6 +72,8 @@ def test_a_file_without_a_header_is_named(tmp_path):
     (tmp_path / "x.raw").write_bytes(bytes(64))
     with pytest.raises(DataError, match=r"x\.raw cannot be read"):
         recording(tmp_path / "x.raw")
+    with pytest.raises(DataError, match=r"none\.wav cannot be read: there is no such file$"):
+        recording(tmp_path / "none.wav")
 
 
 def test_a_picture_with_a_damaged_chunk_is_named(tmp_path):

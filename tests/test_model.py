@@ -140,7 +140,11 @@ def test_what_is_no_batch_is_refused(variant, x, source, named):
         ({"image_decoder.strides": (4, 2, 2)}, "image_decoder.strides.3"),
         ({"image.size": 4}, "image.size"),
         ({"audio.window": 4096}, "window=4096 is longer than fft=2048"),
-        ({"alignment.chain": 1.0, "alignment.text_stage": 0.9}, "lower the first"),
+        ({"alignment.chain": 1.0, "alignment.text_stage": 0.9}, "is beyond chain_start=0.75: lower it"),
+        (
+            {"alignment.kind": "l2", "alignment.text_stage": 0.2},
+            "D_txt learns no u_txt, set text_stage=0 and wording=caption",
+        ),
         ({"alignment.follow": True, "optim.joint": 1.0}, "alignment.follow comes after the joint stage"),
         ({"alignment.wording": "likeliest"}, "follow and gap_noise take: both are off"),
         ({"speech_decoder.noise": 0.1, "speech_decoder.attend": "heads"}, "noise=0.1 is on u alone"),

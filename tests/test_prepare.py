@@ -175,7 +175,8 @@ def test_a_second_process_waits_for_the_first(smoke, tmp_path, monkeypatch, capl
     def first() -> None:
         with FileLock(tmp_path / f".{name}.lock"):
             held.set()
-            time.sleep(1.5)
+            while "waiting for it" not in caplog.text:
+                time.sleep(0.01)
             (tmp_path / "aside").rename(tmp_path / name)
 
     thread = threading.Thread(target=first)
@@ -185,6 +186,17 @@ def test_a_second_process_waits_for_the_first(smoke, tmp_path, monkeypatch, capl
     assert prepare(smoke, tmp_path).folder.name == name
     assert "waiting for it" in caplog.text
     thread.join()
+
+
+def test_data_that_the_machine_cannot_read_now_are_left_as_they_are(prepared, smoke, monkeypatch):
+    def exhausted(_):
+        raise OSError(12, "Cannot allocate memory")
+
+    monkeypatch.setattr(module, "_array", exhausted)
+    monkeypatch.setattr(module, "build", None)  # is not called
+    with pytest.raises(DataError, match=r"cannot be read .*allocate memory.*left as it is"):
+        prepare(smoke, prepared.folder.parent)
+    assert (prepared.folder / "manifest.json").exists()
 
 
 def test_what_is_lost_is_named_with_its_file(smoke, tmp_path):

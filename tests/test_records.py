@@ -59,11 +59,18 @@ def test_records_of_other_settings_or_other_data_are_named_and_left_out(tmp_path
     gone = record(seed=2).model_copy(update={"parameters": {"no": "such switch"}})
     here, there, unknown = record(), record(seed=3), record(seed=4)
     here, there = (of_data(one, name) for one, name in ((here, "mine"), (there, "theirs")))
+    slots = {"memory.slots": 16}  # which no data follow from
+    same, other = (of_data(record(0, slots), "mine"), of_data(record(1, slots), "theirs"))
+    apart = of_data(record(2, {"world.overlap": 0.5}), "wide")
     for one in (old, gone, there, unknown):
         write_record(one, tmp_path / "committed")
     assert latest(tmp_path / "committed") == [there, unknown]
-    write_record(here, tmp_path / "here")
-    assert latest(tmp_path / "committed", tmp_path / "here") == [unknown, here]
+    for one in (here, same):
+        write_record(one, tmp_path / "here")
+    for one in (other, apart):
+        write_record(one, tmp_path / "committed")
+    found = latest(tmp_path / "committed", tmp_path / "here")
+    assert {one.run_id for one in found} == {one.run_id for one in (unknown, here, same, apart)}
     for one, why in ((old, "other settings"), (gone, "other settings"), (there, "other data")):
         assert any(one.run_id in line and why in line for line in caplog.messages)
 

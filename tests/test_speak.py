@@ -58,6 +58,14 @@ def test_what_cannot_be_done_writes_nothing(
     same = tmp_path / "other" / "one.jpg"
     with pytest.raises(DataError, match="would both be"):
         list(speak.speak(model, [images[0], same], tmp_path / "to"))
+    mine = tmp_path / "two.wav"
+    mine.write_bytes(b"mine")
+    with pytest.raises(DataError, match=r"two\.wav is there already.*--overwrite"):
+        list(speak.speak(model, images, tmp_path))
+    assert mine.read_bytes() == b"mine" and not (tmp_path / "one.wav").exists()
+    assert (
+        len(list(speak.speak(model, images, tmp_path, overwrite=True))) == 3 and mine.read_bytes() != b"mine"
+    )
     mute = build(config.experiment("ours", "smoke"))
     mute.tasks = frozenset({("text", "speech")})
     with pytest.raises(CheckpointError, match="does not speak"):

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 import soundfile
 import torch
+from filelock import FileLock, Timeout
 
 from skiplib import checkpoints, config, divergence, logbook, systems, training
 from skiplib.batches import Batches
@@ -15,9 +16,10 @@ from skiplib.logbook import LOG
 from skiplib.model import SkipNet
 from skiplib.muon import Muon32
 from skiplib.optimisers import learning_rate, make_optimisers, set_rates
+from skiplib.resuming import RESUME
 from skiplib.stages import Stage, learning, stages
 from skiplib.team import Team
-from skiplib.training import DIVERGED, FINAL, RESUME, train
+from skiplib.training import DIVERGED, FINAL, train
 
 
 class Interrupted(Exception):
@@ -137,9 +139,6 @@ def test_the_text_stage_moves_what_text_passes_through_and_no_norm(prepared, fol
     overlay = {"optim.steps": 10, "optim.joint": 0.7, "alignment.text_stage": 0.34}
     some = experiment("ours_aligned", "smoke", overlay=overlay)
     assert [len(steps) for steps in stages(some).values()] == [7, 1, 2, 0]
-    assert not stages(experiment("aligned_no_T", "smoke", overlay={"alignment.kind": "l2"} | overlay))[
-        Stage.TEXT
-    ]
     seen = []
     for name in ("retelling", "finishing"):
         real = getattr(systems, name)
@@ -191,6 +190,17 @@ def test_a_run_on_other_data_is_trained_again(prepared, folder, smoke, caplog):
     assert train(smoke, other, folder)[1] != seconds and "other data" in caplog.text
 
 
+def test_one_process_at_a_time_trains_into_a_folder(prepared, folder, smoke, monkeypatch):
+    def training_now(*_):
+        with pytest.raises(Timeout):
+            FileLock(folder.with_name(f".{folder.name}.lock")).acquire(timeout=0)
+        return trained
+
+    trained = (systems.build(smoke), 1.0)
+    monkeypatch.setattr(training, "_train", training_now)
+    assert train(smoke, prepared, folder) == trained
+
+
 def test_a_loss_that_is_no_number_stops_the_run(prepared, folder, smoke, monkeypatch):
     monkeypatch.setattr(systems, "objective", lambda *_: (torch.tensor(float("nan"), requires_grad=True), {}))
     with pytest.raises(TrainingError, match=r"step 0 .*the batch is kept in .*diverged\.safetensors"):
@@ -224,16 +234,36 @@ def test_a_loss_that_explodes_stops_the_run_and_an_odd_batch_does_not(prepared, 
     def lost(model, *_):
         if (loss := next(losses)) is None:
             raise Interrupted
-        return sum(p.sum() for p in model.image_decoder.parameters()) * 0.0 + loss, {}
+        return sum(p.sum() for p in model.image_decoder.parameters()) * 0.0 + loss, {"image": loss}
 
     monkeypatch.setattr(systems, "objective", lost)
     monkeypatch.setattr(divergence, "STEPS", 3)
     monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0.0)
     with pytest.raises(Interrupted):
         train(whole, prepared, folder)
-    with pytest.raises(TrainingError, match=r"6\.5 .*3 times that of the first step \(2\), at step 8 .*kept"):
+    with pytest.raises(TrainingError, match=r"is 6\.5 .*3 times what its terms began with, at step 8 .*kept"):
         train(whole, prepared, folder)
     assert (folder / DIVERGED).exists() and not (folder / FINAL).exists() and list(losses) == []
+
+
+def test_a_later_stage_is_held_against_its_own_terms():
+    watched = divergence.Explosion()
+    watched.seen(24.0, {"image": 1.0, "speech": 3.0, "written": 20.0})
+    assert watched.bound({"speech": 0.3, "distance": 0.5}) == divergence.TIMES * 3.5
+    assert watched.bound({"distance": 9.0}) == divergence.TIMES * 0.5, (
+        "a new term counts from its own first step"
+    )
+
+
+def test_what_had_learned_before_is_not_held_against_its_beginning(prepared, folder, smoke, monkeypatch):
+    fine = smoke.model_copy(update={"optim": smoke.optim.model_copy(update={"start": "other"})})
+    monkeypatch.setattr(training, "begin_with", lambda *_: None)
+    monkeypatch.setattr(checkpoints, "begun_with", lambda _: {})
+    monkeypatch.setattr(divergence, "STEPS", 1)
+    monkeypatch.setattr(divergence, "TIMES", 0.0)
+    assert train(fine, prepared, folder)[1] > 0
+    with pytest.raises(TrainingError, match="began with"):
+        train(smoke, prepared, folder.with_name("other"))
 
 
 def test_gradients_of_several_batches_make_one_step(prepared, folder, monkeypatch):
