@@ -65,8 +65,7 @@ bench: $(READY)  ## timings of preparation and training on this machine, into re
 	$(BIN)/python -m skiplib.benchmark train
 
 promote: $(READY)  ## copy the records of finished runs into reports/records/, to be committed, and into tables and README
-	@mkdir -p reports/records
-	@find runs/records -name '*.json' ! -name '*-smoke-*' -exec grep -q '"status": "complete"' {} \; -exec cp -v {} reports/records/ \;
+	$(BIN)/python -m skiplib.promote
 	$(BIN)/python -m skiplib.results
 	$(BIN)/python -m skiplib.readme
 

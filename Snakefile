@@ -14,9 +14,9 @@ from pathlib import Path
 from shlex import quote
 
 from skiplib.checkpoints import belongs
-from skiplib.config import VARIANTS, experiment
+from skiplib.config import RUNS_DIR, VARIANTS, experiment
 from skiplib.errors import ConfigError, DataError
-from skiplib.execute import SHOWN, sources
+from skiplib.execute import SHOWN, sources, stopped
 from skiplib.footers import footer
 from skiplib.overlays import format_overlay
 from skiplib.prepare import folder_name
@@ -24,6 +24,8 @@ from skiplib.records import run_id
 from skiplib.report import index, question, render
 from skiplib.sweeps import SWEEPS, named, overlays
 
+if RUNS_DIR != Path("runs").resolve():
+    raise ConfigError(f"the study keeps its runs in runs/, and SKIPLIB_RUNS says {RUNS_DIR}: unset it, or link runs/")
 CORPUS = config.get("corpus", "skipworld")
 SCALE = config.get("scale", "demo")
 COUNT = str(config.get("seeds", 1))
@@ -69,6 +71,7 @@ SWEPT = sorted(  # the record of each point and seed; some points are a system's
         for seed in SEEDS
     }
 )
+KEPT = sorted(str(path) for path in Path("reports/records").glob(f"{CORPUS}-{SCALE}-*.json"))
 DATA = f"-p corpus {CORPUS} -p scale {SCALE}"
 CORES = workflow.resource_settings.cores  # None on a cluster
 ALL = CORES or 2
@@ -256,7 +259,7 @@ rule readings:  # of records alone, with those of other settings among them
     input:
         lambda wildcards: notebook(wildcards.name),
         lambda wildcards: ["DECISIONS.md"] if wildcards.name == "07_divergences" else [],
-        sorted(str(path) for path in Path("reports/records").glob("*.json")),
+        KEPT,
         finished,
         finished_sweeps,
     output:
@@ -274,13 +277,14 @@ rule readings:  # of records alone, with those of other settings among them
 rule tables:
     input:
         notebook("tables"),
-        sorted(str(path) for path in Path("reports/records").glob("*.json")),
+        KEPT,
         finished,
     output:
         f"{RUNS}/tables.ipynb",
     params:
         given=DATA,
         beside=beside(),
+        stopped=stopped(Path(RUNS)),
     threads: ALL
     shell:
         EXECUTE
@@ -291,7 +295,7 @@ rule report:
         rules.prepare.output,
         expand(f"{RUNS}/seed0/{{name}}.ipynb", name=list(TITLES)[1:-1]),
         rules.tables.output,
-        code=[f"skiplib/report.{kind}" for kind in ("py", "css", "js")],
+        code=[f"skiplib/{name}" for name in ("report.py", "report.css", "report.js", "footers.py", "offline.py")],
     output:
         expand(f"{PAGES}/{{name}}.html", name=TITLES),
         index=f"{PAGES}/index.html",

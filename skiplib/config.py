@@ -41,10 +41,17 @@ from skiplib.options import (
 from skiplib.presets import BASELINES, CORPORA, SCALES, VARIANTS
 
 ROOT = Path(__file__).resolve().parent.parent
-DATA_DIR = Path(os.environ.get("SKIPLIB_DATA", ROOT / "data"))
-# Of corpora that are not made here.
-SOURCES_DIR = Path(os.environ.get("SKIPLIB_SOURCES", DATA_DIR / "sources"))
-RUNS_DIR = Path(os.environ.get("SKIPLIB_RUNS", ROOT / "runs"))
+
+
+def _folder(variable: str, default: Path) -> Path:
+    """The folder that an environment variable names, from where the process was started; unset or empty, the
+    default."""
+    return Path(os.environ.get(variable) or default).resolve()
+
+
+DATA_DIR = _folder("SKIPLIB_DATA", ROOT / "data")
+SOURCES_DIR = _folder("SKIPLIB_SOURCES", DATA_DIR / "sources")  # of corpora that are not made here
+RUNS_DIR = _folder("SKIPLIB_RUNS", ROOT / "runs")
 RECORDS_DIR = ROOT / "reports" / "records"
 BOTTLENECK = ("transformer", "memory", "adversarial", "alignment")  # groups that no baseline reads
 

@@ -18,7 +18,7 @@ from skiplib.attributes import AttributeReader
 from skiplib.audio import to_waves
 from skiplib.bottleneck import MODALITIES, MemoryFusion
 from skiplib.digits import against_digits, once_each
-from skiplib.floor import floor
+from skiplib.floor import ears_of, floor
 from skiplib.grammar import Facts
 from skiplib.judge import Judge
 from skiplib.known import Known, known
@@ -72,6 +72,7 @@ def evaluate(model: System, prepared: Prepared, judge: Judge) -> Evaluated:
             made = judge.transcribe([w.numpy() for w in waves], experiment.audio.rate, progress=True)
         result.outputs[name] = made
     result.scores |= floor(prepared, experiment, judge)
+    result.artefacts["judge"] = ears_of(judge)
     for name, made in result.outputs.items():
         if TASKS[name][0] == "image":
             result.scores[f"{name}_wer"] = metrics.nearest_wer(captions, made)

@@ -116,7 +116,8 @@ def reached_end(notebook: NotebookNode) -> bool:
 
 
 def sources(notebook: Path) -> list[Path]:
-    """The files of skiplib that a notebook imports, directly or through others, for Snakemake."""
+    """The files of skiplib that a notebook imports, directly or through others, for Snakemake; with a module
+    go the script, the style and the page of its name."""
     cells = nbformat.read(notebook, as_version=4).cells
     todo = [name for cell in cells if cell.cell_type == "code" for name in _imports(cell.source)]
     found: set[Path] = set()
@@ -127,7 +128,8 @@ def sources(notebook: Path) -> list[Path]:
             if file.is_file() and file not in found:
                 found.add(file)
                 todo += _imports(file.read_text(encoding="utf-8"))
-    return sorted(found)
+    beside = {path.with_suffix(kind) for path in found for kind in (".js", ".css", ".html")}
+    return sorted(found | {path for path in beside if path.is_file()})
 
 
 class Lines:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import inspect
 import json
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -12,7 +14,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from skiplib import metrics
+from skiplib import audio, metrics
 from skiplib.audio import prepare_wave, to_waves
 from skiplib.config import Experiment
 from skiplib.corpora import open_corpus
@@ -44,7 +46,7 @@ def floor(prepared: Prepared, experiment: Experiment, judge: Judge) -> dict[str,
         said = judge.transcribe(voice, experiment.audio.rate, progress=True)
         return {"truth": said, "vocoded": _vocoded(truth, scenes, experiment, judge)}
 
-    ears = type(judge).__name__  # another judge has another floor
+    ears = ears_of(judge)
     heard = _once(prepared.beside(f"-{scenes}.floor-{ears}.json"), of_truth)
     heard |= _once(
         prepared.beside(f"-{spoken}.floor-b-{ears}.json"),
@@ -64,6 +66,16 @@ def floor(prepared: Prepared, experiment: Experiment, judge: Judge) -> dict[str,
         for n in (1, 2, 3, 4):
             scores[f"ceiling_bleu{n}"] = metrics.bleu(a.captions[:scenes], sixth, n)
     return scores
+
+
+def ears_of(judge: Judge) -> str:
+    """A name for how a judge hears, which the code of the judge and of the vocoder changes: another one has
+    another floor."""
+    files = [Path(audio.__file__)]
+    with suppress(TypeError, OSError):  # of a class that was made in a notebook there is no file
+        files.append(Path(inspect.getfile(type(judge))))
+    code = hashlib.sha256(b"".join(file.read_bytes() for file in files))
+    return f"{type(judge).__name__}-{code.hexdigest()[:8]}"
 
 
 def _vocoded(speech: TextSpeechSet, count: int, experiment: Experiment, judge: Judge) -> Sequence[str]:

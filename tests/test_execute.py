@@ -133,6 +133,7 @@ def test_sources_follow_imports(tmp_path: Path) -> None:
     names = {path.name for path in sources(notebook)}
     assert {"report.py", "errors.py", "execute.py"} <= names
     assert "prepare.py" not in names
+    assert {"report.css", "report.js"} <= names
     package = write(tmp_path / "p.ipynb", "from skiplib import corpora, config")
     assert {"corpora/__init__.py", "config.py"} <= {
         path.relative_to(module.PACKAGE).as_posix() for path in sources(package)

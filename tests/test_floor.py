@@ -31,7 +31,7 @@ def test_the_floor_is_heard_once_for_each_judge_and_again_if_damaged(prepared, s
     assert judge.asked == 3 and first.keys() == again.keys()
     floor(prepared, smoke, other)
     assert other.asked == 3, "another judge has another floor"
-    kept = sorted(prepared.folder.parent.glob("*.floor*Counting.json"))
+    kept = sorted(prepared.folder.parent.glob("*.floor*Counting-*.json"))
     assert len(kept) == 2
     for path in kept:
         text = path.read_text()

@@ -120,6 +120,14 @@ def test_no_number_of_seeds_is_refused(copy: Path, seeds: str) -> None:
     assert done.returncode != 0 and f"SEEDS={seeds}: how many seeds, 1 or more" in done.stdout + done.stderr
 
 
+def test_runs_kept_elsewhere_are_refused_before_anything_is_trained(copy: Path, monkeypatch) -> None:
+    monkeypatch.setenv("SKIPLIB_RUNS", "elsewhere")
+    done = dry(copy, "study", "seeds=1")
+    assert done.returncode != 0 and "keeps its runs in runs/" in done.stdout + done.stderr
+    monkeypatch.setenv("SKIPLIB_RUNS", "")
+    assert dry(copy, "study", "seeds=1").returncode == 0
+
+
 def test_a_system_that_cannot_be_is_no_row(copy: Path) -> None:
     assert planned(copy, "rows", seeds=2, corpus="flickr8k+ljspeech")["ablation"] == 2 * 13
 
