@@ -40,7 +40,8 @@ class Provenance(BaseModel):
     `content` the same without the audio, whose last bits are a machine's.
 
     `machine`, `cores` and `device` are those that measured; `trained` names those that the weights are from,
-    as the checkpoint says, and `starts` says how often the training was started, if its log does.
+    as the checkpoint says, and `starts` says how often the training was started, if its log does. `command`
+    is what was typed at `commit`: where a default has changed since, another one makes the same run today.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
