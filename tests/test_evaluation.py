@@ -7,6 +7,7 @@ import torch
 from skiplib import evaluation, metrics
 from skiplib.attributes import AttributeReader
 from skiplib.config import World, experiment
+from skiplib.floor import ears_of
 from skiplib.grammar import parse, scene_facts
 from skiplib.painted import attribute_classes, attribute_labels
 from skiplib.records import Record
@@ -111,7 +112,7 @@ def test_scores_are_of_what_was_written_heard_and_painted(model, prepared, monke
     monkeypatch.setattr(model, "translate", translate)
     monkeypatch.setattr(evaluation, "attribute_reader", lambda *_: Brightness())
     result = evaluation.evaluate(model, prepared, Hears())
-    assert result.artefacts == {"reader": "bright"}
+    assert result.artefacts == {"reader": "bright", "judge": ears_of(Hears())}
     scores = result.scores
     for name, value in {"content_accuracy": 1, "fact_f1": 1, "wer": 0, "bleu1": 100, "bleu4": 100}.items():
         assert scores[f"i2t_{name}"].value == pytest.approx(value), name
