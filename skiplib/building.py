@@ -25,7 +25,7 @@ from skiplib.errors import DataError
 from skiplib.files import ArrayFile, digest
 from skiplib.shards import ITEMS, Item, Job, Outcome, Shard, make
 
-FORMAT = 2  # of the prepared folder; raise it when its layout changes (what files give: `corpora.READING`)
+FORMAT = 2  # of the prepared folder; raise it when its layout changes (what it holds: `corpora.READING`)
 MAX_LOSS = 0.01  # share of a set that may be quarantined
 LOST, SHARDS = "quarantine.csv", "shards"
 CHUNK = 16  # items that a process is handed at once

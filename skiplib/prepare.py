@@ -13,6 +13,7 @@ import logging
 import os
 import shutil
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ import numpy as np
 
 from skiplib.building import FORMAT, SHARDS, build
 from skiplib.config import DATA_DIR, Experiment
-from skiplib.corpora import SPLITS, Opened, open_corpus
+from skiplib.corpora import READING, SPLITS, Opened, open_corpus
 from skiplib.errors import DataError
 from skiplib.files import alone, digest
 from skiplib.provenance import cores
@@ -156,7 +157,8 @@ def prepared_hash(experiment: Experiment, folder: Path = DATA_DIR, audio: bool =
 
 
 def folder_name(experiment: Experiment) -> str:
-    """The name of the folder of an experiment's data, which other settings or other files change.
+    """The name of the folder of an experiment's data, which other settings, other files, another reading of
+    them (`corpora.READING`) and another version of the voice change.
 
     Raises `DataError` if the corpus' files are missing.
     """
@@ -164,7 +166,7 @@ def folder_name(experiment: Experiment) -> str:
 
 
 def _name(experiment: Experiment, determines: dict[str, Any]) -> str:
-    key = json.dumps([FORMAT, determines], sort_keys=True)
+    key = json.dumps([FORMAT, READING, version("hibari-tts"), determines], sort_keys=True)
     return f"{experiment.corpus}-{experiment.scale}-{hashlib.sha256(key.encode()).hexdigest()[:8]}"
 
 

@@ -21,22 +21,24 @@ def promote(source: Path, target: Path) -> dict[str, str]:
         if record.scale == "smoke":
             continue
         there = committed.get(record.run_id)
-        told[record.run_id] = why = _unfit(record, there) or ("replaces the one there" if there else "new")
-        if why in ("new", "replaces the one there"):
+        why_not = _unfit(record, there)
+        if not why_not:
             write_record(record, target)
+        done = "replaces the one there" if there else "new"
+        told[record.run_id] = f"left out: {why_not}" if why_not else done
     return told
 
 
 def _unfit(record: Record, there: Record | None) -> str:
     """Why a record is not to be committed, or not in the place of the one that is `there`."""
     if record.provenance.dirty is not False or record.provenance.commit is None:
-        return "left out: it was made by code that is in no commit"
+        return "it was made by code that is in no commit"
     if not is_as_named(record):
-        return f"left out: {record.system} has other settings now"
-    if there is None or record == there:
-        return "there already" if record == there else ""
-    if _before(record.provenance.commit, there.provenance.commit):
-        return f"left out: the one there was made by a later commit, {there.provenance.commit}"
+        return f"{record.system} has other settings now"
+    if record == there:
+        return "it is there already"
+    if there is not None and _before(record.provenance.commit, there.provenance.commit):
+        return f"the one there was made by a later commit, {there.provenance.commit}"
     return ""
 
 

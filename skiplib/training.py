@@ -152,8 +152,8 @@ def _train(
             raise diverged(step, f"the loss is {total.item():.3g} ({terms}), {over},", a, b)
         return total, terms, norms
 
-    explosion, begun = Explosion(first), time.monotonic()
-    saved = begun
+    explosion = Explosion(first)
+    begun = saved = time.monotonic()
     model.train()
     for step, stage, bar in _watched(start, plan, experiment.variant):
         set_rates(optimisers, optim, step)

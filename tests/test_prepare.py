@@ -19,10 +19,10 @@ from skiplib import building
 from skiplib import prepare as module
 from skiplib.batches import Batches
 from skiplib.config import Audio, Image
-from skiplib.corpora import ImageTextItem, Opened, TextSpeechItem
+from skiplib.corpora import READING, ImageTextItem, Opened, TextSpeechItem
 from skiplib.errors import DataError
 from skiplib.inputs import image_batch
-from skiplib.prepare import load, prepare, prepared_hash
+from skiplib.prepare import folder_name, load, prepare, prepared_hash
 from skiplib.shards import Shard, make
 from skiplib.text import decode
 
@@ -308,3 +308,16 @@ def test_the_hash_of_the_data_needs_the_manifest_alone(prepared, smoke, tmp_path
     assert prepared_hash(smoke, prepared.folder.parent) == prepared.digest
     with pytest.raises(DataError, match="is not prepared"):
         prepared_hash(smoke, tmp_path)
+
+
+def test_what_is_made_of_the_same_settings_is_told_by_its_reading(prepared):
+    # Where this fails as it should, the data are others: raise `READING`, or old folders serve for new ones.
+    made = hashlib.sha256(json.dumps(prepared.manifest["files"], sort_keys=True).encode()).hexdigest()
+    assert (READING, made[:16]) == (3, "a2a73698a4888df2")
+
+
+@pytest.mark.parametrize(("name", "value"), [("READING", 0), ("version", lambda package: "0")])
+def test_another_reading_or_voice_makes_another_folder(name, value, smoke, monkeypatch):
+    before = folder_name(smoke)
+    monkeypatch.setattr(module, name, value)
+    assert folder_name(smoke) != before

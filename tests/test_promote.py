@@ -35,7 +35,7 @@ def test_what_is_unfit_is_left_out_and_told(tmp_path: Path) -> None:
     assert "other settings" in told["skipworld-demo-ours-s3"]
     assert told["skipworld-demo-ours-s4"] == "replaces the one there"
     assert {one.run_id for one in read_records(kept)} == {"skipworld-demo-ours-s0", "skipworld-demo-ours-s4"}
-    assert promote(runs, kept)["skipworld-demo-ours-s0"] == "there already"
+    assert promote(runs, kept)["skipworld-demo-ours-s0"] == "left out: it is there already"
 
 
 def test_an_older_record_replaces_none(tmp_path: Path, monkeypatch) -> None:

@@ -17,9 +17,9 @@ from skiplib.config import CORPORA, SOURCES_DIR, Experiment
 from skiplib.errors import ConfigError
 
 SPLITS = ("train", "test")
-# Stands in the fingerprint of every corpus that reads files; raise it when the same files give other texts,
+# Stands in the name of every prepared folder; raise it when the same settings or files give other texts,
 # images or mels.
-READING = "3"
+READING = 3
 
 
 @dataclass(frozen=True)

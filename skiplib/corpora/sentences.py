@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from functools import cached_property, partial
 from pathlib import Path
 
-from skiplib.corpora import READING, TextSpeechItem, checked, size_of
+from skiplib.corpora import TextSpeechItem, checked, size_of
 from skiplib.corpora.voiced import spoken
 from skiplib.errors import DataError
 from skiplib.media import recording
@@ -57,7 +57,7 @@ class Sentences(ABC):
         """Tells one state from another: names, texts, whether and how large they are recorded."""
         rows = [(split, *row) for split, rows in self._rows.items() for row in rows]
         listed = [f"{split}|{name}|{text}|{path is None}|{size_of(path)}" for split, name, text, path in rows]
-        return hashlib.sha256("\n".join([READING, *listed]).encode()).hexdigest()
+        return hashlib.sha256("\n".join(listed).encode()).hexdigest()
 
     @cached_property
     def _rows(self) -> dict[str, list[Row]]:
