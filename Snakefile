@@ -51,6 +51,7 @@ TITLES = {
     "run_ablation": "The system, measured",
     "tables": "The tables",
 }
+PAGES_OF_ALL = dict(TITLES)
 BESIDE = {f"runs/{run_id(CORPUS, SCALE, s, 0)}/model.safetensors": s for s in ("piecewise", "ours")}
 if not all(belongs(Path(path), experiment(system, SCALE, CORPUS)) for path, system in BESIDE.items()):
     del TITLES["05_compare"]  # it would train them; after `rows` they are there, or have failed
@@ -102,6 +103,17 @@ def beside(inputs=()):
     own = {RECORD.format(system=system, seed=seed) for system in [SYSTEM, *OTHERS] for seed in SEEDS}
     found = sorted(Path("runs/records").glob(f"{CORPUS}-{SCALE}-*.json"))
     return [f"{path.name} {path.stat().st_mtime_ns}" for path in found if str(path) not in own.union(inputs)]
+
+
+def pages(folder, prefix=""):
+    """The pages that a study has in its folder, for an index: title, path, and what it answers. One that is not
+    rendered today was by an earlier run."""
+    for name, title in PAGES_OF_ALL.items():
+        asked = question(Path("notebooks", f"{name}.ipynb"))
+        if folder == PAGES and name not in TITLES:
+            asked += " (Of an earlier run: its foot says which.)"
+        if Path(folder, f"{name}.html").exists():
+            yield prefix + title, Path(folder, f"{name}.html"), asked
 
 
 def of_run(wildcards):
@@ -300,14 +312,10 @@ rule report:
         expand(f"{PAGES}/{{name}}.html", name=TITLES),
         index=f"{PAGES}/index.html",
     run:
-        pages = list(zip(TITLES.values(), map(Path, output), map(Path, input)))
-        for title, page, source in pages:
+        for title, page, source in zip(TITLES.values(), map(Path, output), map(Path, input)):
             foot = footer(source)
-            render(source, page, title, foot)
-        entries = [(title, page, question(source)) for title, page, source in pages]
-        index(entries, Path(output.index), f"The study: {CORPUS}, {SCALE}", foot)  # that of the tables
-        studies = sorted(path for path in Path("reports").glob("*-*/index.html") if "-smoke" not in path.parts[1])
-        told = "Data, training, generation, memory, systems side by side, tables: corpus and scale are its name."
-        index(
-            [(path.parts[1], path, told) for path in studies], Path("reports/index.html"), "All studies", foot
-        )
+            render(source, page, title, foot)  # the indexes have the foot of the last, the tables
+        index(pages(PAGES), Path(output.index), f"The study: {CORPUS}, {SCALE}", foot)
+        studies = sorted(p.parent for p in Path("reports").glob("*-*/index.html") if "-smoke" not in p.parts[1])
+        listed = (page for study in studies for page in pages(str(study), f"{study.name}: "))
+        index(listed, Path("reports/index.html"), "All studies", foot)

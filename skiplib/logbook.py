@@ -16,7 +16,7 @@ from skiplib.audio import to_waves
 from skiplib.files import whole
 from skiplib.modes import as_used
 from skiplib.prepare import Prepared
-from skiplib.provenance import Start, cores
+from skiplib.provenance import Start, cores_in_use
 from skiplib.systems import System
 
 LOG, TABLE, SAMPLES, BOARD = "log.jsonl", "log.csv", "samples.jsonl", "tensorboard"
@@ -37,7 +37,7 @@ class Logbook:
             lines = path.read_text().splitlines() if path.exists() else []
             with whole(path) as partial:
                 partial.write_text("".join(f"{line}\n" for line in lines if _step(line) < start))
-        self._append(STARTS, {"step": start, "cores": cores()})
+        self._append(STARTS, {"step": start, "cores": cores_in_use()})
         try:
             from torch.utils.tensorboard import SummaryWriter
 

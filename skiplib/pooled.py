@@ -64,8 +64,7 @@ def _is_of_today(record: Record, folder: Path) -> bool:
 
 
 def _is_of_data(record: Record, content: str | None) -> bool:
-    """Of a record from before contents were kept it is not known."""
-    same = content is None or record.provenance.content in (None, content)
+    same = content is None or record.provenance.content == content
     if not same:
         log.warning("%s is of other data than the last records of its corpus: left out", record.run_id)
     return same

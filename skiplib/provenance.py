@@ -102,7 +102,7 @@ def provenance(
         manifest=manifest,
         content=content,
         machine=processor(),
-        cores=cores(),
+        cores=cores_in_use(),
         device=device,
         wall_seconds=round(wall_seconds, 1),
         train_seconds=None if train_seconds is None else round(train_seconds, 1),
@@ -116,6 +116,11 @@ def provenance(
 def cores() -> int:
     """How many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def cores_in_use() -> int:
+    """How many of them torch computes on: `OMP_NUM_THREADS` may say fewer."""
+    return min(cores(), torch.get_num_threads())
 
 
 def commit() -> tuple[str | None, bool | None]:

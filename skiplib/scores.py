@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from nltk.translate.bleu_score import brevity_penalty
 from scipy import stats
 
 from skiplib.errors import DataError
+
+DRAWS = 10_000  # of items; with 1,000 a verdict could hang on which they were
 
 
 @dataclass(frozen=True)
@@ -34,9 +37,9 @@ class ItemScores:
 
     @property
     def limits(self) -> tuple[float, float]:
-        """Below and above which no value of such items lies."""
+        """Below and above which no value of such items lies; a number of no items may be a count."""
         low = 0.0 if (self.numerator >= 0).all() else -np.inf
-        return low, 1.0 if (self.numerator <= self.denominator).all() else np.inf
+        return low, 1.0 if len(self) > 1 and (self.numerator <= self.denominator).all() else np.inf
 
     @property
     def counted(self) -> int:
@@ -47,11 +50,12 @@ class ItemScores:
         """The same of the items of these numbers, as often as each is named."""
         return ItemScores(self.numerator[items], self.denominator[items])
 
-    def resampled(self, rows: np.ndarray) -> np.ndarray:
-        """`.value` of each row of item numbers, [samples, items]; NaN where there was nothing to score."""
-        totals = self.denominator[rows].sum(axis=1)
+    def resampled(self, counts: np.ndarray) -> np.ndarray:
+        """`.value` of each draw, from how often it has each item, [draws, items]; NaN where there was nothing
+        to score."""
+        totals = counts @ self.denominator
         with np.errstate(invalid="ignore", divide="ignore"):
-            return np.where(totals > 0, self.numerator[rows].sum(axis=1) / totals, np.nan)
+            return np.where(totals > 0, counts @ self.numerator / totals, np.nan)
 
 
 @dataclass(frozen=True)
@@ -74,12 +78,7 @@ class BleuScores:
     @property
     def value(self) -> float:
         """0-100, without smoothing: 0 where no n-gram of some order matches."""
-        matches = self.matches[:, : self.order].sum(axis=0)
-        if not len(self) or not matches.all():
-            return 0.0
-        precisions = matches / self.totals[:, : self.order].sum(axis=0)
-        penalty = brevity_penalty(int(self.closest.sum()), int(self.lengths.sum()))
-        return float(100 * penalty * np.exp(np.log(precisions).mean()))
+        return float(self.resampled(np.ones((1, len(self))))[0])
 
     @property
     def limits(self) -> tuple[float, float]:
@@ -96,21 +95,26 @@ class BleuScores:
         rows = (self.matches[items], self.totals[items], self.lengths[items], self.closest[items])
         return BleuScores(*rows, order=self.order)
 
-    def resampled(self, rows: np.ndarray) -> np.ndarray:
-        """`.value` of each row of item numbers, [samples, items]."""
-        return np.array([self.take(items).value for items in rows])
+    def resampled(self, counts: np.ndarray) -> np.ndarray:
+        """`.value` of each draw, from how often it has each item, [draws, items]."""
+        matches, totals = (counts @ part[:, : self.order] for part in (self.matches, self.totals))
+        lengths = zip(counts @ self.closest, counts @ self.lengths, strict=True)
+        penalties = np.array([brevity_penalty(closest, length) for closest, length in lengths])
+        with np.errstate(invalid="ignore", divide="ignore"):
+            means = np.exp(np.log(matches / totals).mean(axis=1))
+        return np.where(matches.all(axis=1), 100 * penalties * means, 0.0)
 
 
 Scores = ItemScores | BleuScores
 
 
-def bootstrap(scores: Scores, n: int = 1000, seed: int = 0) -> tuple[float, float]:
+def bootstrap(scores: Scores, n: int = DRAWS, seed: int = 0) -> tuple[float, float]:
     """The 95% percentile interval of `scores.value` over `n` resamplings of the items."""
     return stratified_bootstrap([scores], n, seed)
 
 
 def paired_bootstrap(
-    first: Sequence[Scores], second: Sequence[Scores], n: int = 1000, seed: int = 0
+    first: Sequence[Scores], second: Sequence[Scores], n: int = DRAWS, seed: int = 0
 ) -> tuple[float, float, float]:
     """The mean difference `first` - `second` over runs in pairs, and its 95% interval.
 
@@ -122,8 +126,7 @@ def paired_bootstrap(
     pairs = list(zip(first, second, strict=True))
     if not pairs or not all(len(x) == len(y) > 0 for x, y in pairs):
         raise DataError("nothing to compare: runs come in pairs, over the same items")
-    rows = _rows([len(x) for x, _ in pairs], n, seed)
-    values = [x.resampled(rows[len(x)]) - y.resampled(rows[len(x)]) for x, y in pairs]
+    values = [np.subtract(*(z.resampled(_draws(len(z), n, seed)) for z in pair)) for pair in pairs]
     differences = [x.value - y.value for x, y in pairs]
     low, high = _interval(np.array(values), differences, seed)
     if low == high == 0:
@@ -132,7 +135,7 @@ def paired_bootstrap(
     return float(np.mean(differences)), low, high
 
 
-def stratified_bootstrap(runs: Sequence[Scores], n: int = 1000, seed: int = 0) -> tuple[float, float]:
+def stratified_bootstrap(runs: Sequence[Scores], n: int = DRAWS, seed: int = 0) -> tuple[float, float]:
     """The 95% interval of the mean over runs, one a seed: items are resampled, runs add what they differ by
     (`_interval`), but not beyond what a value can be. Where all is right or all is wrong, and so no draw
     differs, it is `unseen` wide.
@@ -141,8 +144,7 @@ def stratified_bootstrap(runs: Sequence[Scores], n: int = 1000, seed: int = 0) -
     """
     if not runs or not all(len(run) for run in runs):
         raise DataError("nothing to resample: every run needs a scored item")
-    rows = _rows([len(run) for run in runs], n, seed)
-    values = [run.resampled(rows[len(run)]) for run in runs]
+    values = [run.resampled(_draws(len(run), n, seed)) for run in runs]
     low, high = _interval(np.array(values), [run.value for run in runs], seed)
     lowest, highest = zip(*(run.limits for run in runs), strict=True)
     least, most = min(lowest), max(highest)
@@ -160,14 +162,15 @@ def unseen(runs: Sequence[Scores]) -> float:
     return span * (1 - 0.025 ** (1 / items)) if items > 1 else 0.0
 
 
-def _rows(lengths: Sequence[int], n: int, seed: int) -> dict[int, np.ndarray]:
-    """`n` draws of items for each length, [n, length].
+@lru_cache(maxsize=4)
+def _draws(items: int, n: int, seed: int) -> np.ndarray:
+    """How often each of `n` draws of as many items has each, [n, items].
 
     All runs of a draw have the same items: those of the test set. Drawn for each run anew, three seeds would
     count as three times as many items, and a thing that no seed changes would look better known.
     """
     rng = np.random.default_rng([seed, 1])
-    return {length: rng.integers(length, size=(n, length)) for length in sorted(set(lengths))}
+    return rng.multinomial(items, np.full(items, 1 / items), size=n).astype(float)
 
 
 def _interval(values: np.ndarray, observed: Sequence[float], seed: int) -> tuple[float, float]:
@@ -192,4 +195,5 @@ def _mean_of_seeds(observed: Sequence[float], n: int, seed: int) -> np.ndarray:
     if len(observed) == 1:
         return np.zeros(n)
     quantiles = np.random.default_rng([seed, 2]).permutation(n) + 0.5
-    return stats.sem(observed) * stats.t.ppf(quantiles / n, len(observed) - 1)
+    sign = np.copysign(1.0, np.mean(observed))  # what is said of a - b is said of b - a
+    return sign * stats.sem(observed) * stats.t.ppf(quantiles / n, len(observed) - 1)

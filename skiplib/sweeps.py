@@ -68,6 +68,26 @@ SWEEPS = (
         (0.1, 0.26, 0.5, 1.0),
         ("ours_aligned", "ours", "piecewise"),
     ),
+    # Other readings of the paper (DECISIONS.md 2, 5, 12, 13, 14, 18): page 07 holds them against the default.
+    Sweep("layout", "Is M as the code has it?", "memory.layout", ("paper", "code"), ("ours",)),
+    Sweep("adversary", "Which half of L_adv?", "adversarial.form", ("both", "text", "reversal"), ("ours",)),
+    Sweep("reach", "How deep does L_adv reach?", "adversarial.reach", ("encoders", "transformer"), ("ours",)),
+    Sweep(
+        "norm",
+        "Does T help where nothing bounds z?",
+        "transformer.norm",
+        ("batch", "layer", "none"),
+        ("ours", "no_T"),
+    ),
+    Sweep(
+        "roles",
+        "Which of the RNNs of D_spch has two layers?",
+        "speech_decoder.layout",
+        ("paper", "tacotron"),
+        ("ours",),
+    ),
+    Sweep("stop", "What ends a spoken sentence?", "speech_decoder.stop", ("token", "silence"), ("ours",)),
+    Sweep("reduction", "Are losses means or sums?", "loss.reduction", ("mean", "sum"), ("ours",)),
     Sweep(
         "share",
         "Does joint training help where data are few?",

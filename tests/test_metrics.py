@@ -170,7 +170,7 @@ def test_seeds_that_differ_widen_the_interval() -> None:
 
 def test_seeds_that_agree_are_no_further_items() -> None:
     scores = ItemScores(np.random.default_rng(0).integers(0, 2, 200).astype(float), np.ones(200))
-    assert stratified_bootstrap([scores] * 3) == bootstrap(scores)
+    assert stratified_bootstrap([scores] * 3) == pytest.approx(bootstrap(scores))
     shifted = ItemScores(scores.numerator + 1, scores.denominator)
     assert paired_bootstrap([shifted] * 3, [scores] * 3) == pytest.approx((1, 1, 1))
 
