@@ -162,7 +162,7 @@ def unseen(runs: Sequence[Scores]) -> float:
     return span * (1 - 0.025 ** (1 / items)) if items > 1 else 0.0
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def _draws(items: int, n: int, seed: int) -> np.ndarray:
     """How often each of `n` draws of as many items has each, [n, items].
 

@@ -200,6 +200,15 @@ def test_an_interval_ends_where_values_do() -> None:
     assert stratified_bootstrap(errors)[1] > 1.1
     cosines = [ItemScores(np.full(4, value), np.ones(4)) for value in (-0.5, 0.1, 0.3)]
     assert stratified_bootstrap(cosines)[0] < -0.5
+    counts = [ItemScores(np.full(1, value), np.ones(1)) for value in (0.0, 1.0, 1.0)]
+    assert stratified_bootstrap(counts)[1] > 2, "a number of no items is no rate"
+
+
+def test_a_difference_and_its_opposite_say_the_same() -> None:
+    rng = np.random.default_rng(0)
+    first, second = ([ItemScores(rng.binomial(9, 0.3, 50) / 9, np.ones(50)) for _ in "abc"] for _ in "xy")
+    difference, low, high = paired_bootstrap(first, second)
+    assert paired_bootstrap(second, first) == pytest.approx((-difference, -high, -low))
 
 
 def test_what_no_item_showed_may_still_be() -> None:
@@ -226,6 +235,14 @@ def test_bleu_can_be_resampled() -> None:
     scores = metrics.bleu([["a big red ring above a star"]] * 6, ["a big red ring above a star"] * 6, 4)
     assert bootstrap(scores, n=50) == pytest.approx((100 * 0.025 ** (1 / 6), 100)), "of six"
     assert scores.take(np.array([0, 0])).value == 100
+    said = ["a big red ring above a star", "a big red ring above it", "a ring is above a big red star"]
+    scores = metrics.bleu([["a big red ring above a star"]] * 3, said, 4)
+    drawn = np.random.default_rng(0).integers(3, size=(5, 3))
+    counts = np.array([np.bincount(items, minlength=3) for items in drawn])
+    values = [
+        metrics.bleu([["a big red ring above a star"]] * 3, [said[i] for i in d], 4).value for d in drawn
+    ]
+    assert scores.resampled(counts) == pytest.approx(values) and len(set(values)) > 1
 
 
 @pytest.mark.parametrize(
