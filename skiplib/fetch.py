@@ -42,19 +42,28 @@ PIECE = 1 << 20  # bytes read at once
 
 @dataclass(frozen=True)
 class Archive:
-    """A packed file, its checksum (as `pooch` writes it), and what is wanted of it: paths inside, to names in
-    the folder of the corpus."""
+    """A packed file, its size in bytes, its checksum (as `pooch` writes it), and what is wanted of it: paths
+    inside, to names in the folder of the corpus. Where all of `instead` is there, it is not needed."""
 
     url: str
+    size: int
     checksum: str
     wanted: Mapping[str, str]
+    instead: tuple[str, ...] = ()
+
+    def needed(self, place: Path) -> bool:
+        """Whether the folder of the corpus lacks something of it."""
+        sets = (tuple(self.wanted.values()), self.instead)
+        return not any(names and all((place / name).exists() for name in names) for names in sets)
 
 
-# The checksums of LJ Speech and LibriSpeech are those of torchaudio's datasets.
+# The checksums of LJ Speech and LibriSpeech are torchaudio's, those of COCO TensorFlow Datasets'.
+COCO_2017 = ("images/train2017", "images/val2017")  # the same photographs under other names
 ARCHIVES = {
     "ljspeech": (
         Archive(
             "https://data.keithito.com/data/speech/LJSpeech-1.1.tar.bz2",
+            2_748_572_632,
             "sha256:be1a30453f28eb8dd26af4101ae40cbf2c50413b1bb21936cbcdc6fae3de8aa5",
             {"LJSpeech-1.1/wavs": "wavs", "LJSpeech-1.1/metadata.csv": "metadata.csv"},
         ),
@@ -62,11 +71,13 @@ ARCHIVES = {
     "librispeech": (
         Archive(
             "https://www.openslr.org/resources/12/train-clean-100.tar.gz",
+            6_387_309_499,
             "sha256:d4ddd1d5a6ab303066f14971d768ee43278a5f2a0aa43dc716b0e64ecbbbf6e2",
             {"LibriSpeech/train-clean-100": "train-clean-100"},
         ),
         Archive(
             "https://www.openslr.org/resources/12/test-clean.tar.gz",
+            346_663_984,
             "sha256:39fde525e59672dc6d1551919b1478f724438a95aa55f874b576be21967e6c23",
             {"LibriSpeech/test-clean": "test-clean"},
         ),
@@ -74,8 +85,31 @@ ARCHIVES = {
     "cococaptions": (
         Archive(
             "http://images.cocodataset.org/annotations/annotations_trainval2017.zip",
+            252_907_541,
             "md5:f4bbac642086de4f52a3fdda2de5fa2c",
             {"annotations/captions_val2017.json": "captions_val2017.json"},
+        ),
+    ),
+    "coco": (
+        Archive(
+            "https://cs.stanford.edu/people/karpathy/deepimagesent/caption_datasets.zip",
+            36_745_453,
+            "sha256:4cfd70132527b80933105e5829dc9034eaab9573482e2e680abbab6130244817",
+            {"dataset_coco.json": "dataset_coco.json"},
+        ),
+        Archive(
+            "http://images.cocodataset.org/zips/train2014.zip",
+            13_510_573_713,
+            "sha256:ede4087e640bddba550e090eae701092534b554b42b05ac33f0300b984b31775",
+            {"train2014": "images/train2014"},
+            COCO_2017,
+        ),
+        Archive(
+            "http://images.cocodataset.org/zips/val2014.zip",
+            6_645_013_297,
+            "sha256:fe9be816052049c34717e077d9e34aa60814a55679f804cd043e3cbee3b9fde0",
+            {"val2014": "images/val2014"},
+            COCO_2017,
         ),
     ),
 }
@@ -100,9 +134,11 @@ def fetch(corpus: str, folder: Path = SOURCES_DIR) -> Path:
 
 def _fetched(corpus: str, place: Path) -> None:
     """What is missing of a corpus, into its folder."""
-    for archive in ARCHIVES.get(corpus, ()):
-        if not all((place / name).exists() for name in archive.wanted.values()):
-            _unpacked(archive, place)
+    needed = [archive for archive in ARCHIVES.get(corpus, ()) if archive.needed(place)]
+    if size := sum(archive.size for archive in needed):
+        sys.stderr.write(f"{corpus}: {size / 1e9:.1f} GB to download into {place}\n")
+    for archive in needed:
+        _unpacked(archive, place)
     if corpus == "digits":
         for name, md5 in MNIST_FILES.items():
             _file(place, name, md5)
@@ -117,18 +153,19 @@ def _unpacked(archive: Archive, place: Path) -> None:
         try:
             if archive.url.endswith(".zip"):
                 with zipfile.ZipFile(packed) as opened:
-                    for inside in archive.wanted:
-                        opened.extract(inside, temporary)
+                    for name in tqdm(opened.namelist(), desc="unpacking", mininterval=1):
+                        if name.startswith(tuple(archive.wanted)):
+                            opened.extract(name, temporary)  # never outside of it
             else:
-                size = packed.stat().st_size
                 with (
                     packed.open("rb") as raw,
-                    tqdm.wrapattr(raw, "read", total=size, desc="unpacking", mininterval=1) as file,
+                    tqdm.wrapattr(raw, "read", total=archive.size, desc="unpacking", mininterval=1) as file,
                     tarfile.open(fileobj=file, mode="r|*") as opened,
                 ):
                     _extract(opened, temporary)
             for inside, name in archive.wanted.items():
                 shutil.rmtree(place / name, ignore_errors=True)
+                (place / name).parent.mkdir(exist_ok=True)
                 os.replace(Path(temporary, inside), place / name)
         except (OSError, EOFError, KeyError, zlib.error, tarfile.TarError, zipfile.BadZipFile) as error:
             raise DataError(f"{archive.url} cannot be unpacked into {place}: {error}") from error
@@ -152,13 +189,12 @@ def _downloaded(archive: Archive, place: Path) -> Path:
             if done and answer.status != 206:  # it does not go on, and sends all again
                 done = 0
             length = answer.headers.get("Content-Length")
-            total = done + int(length) if length else None
-            bar = tqdm(desc=path.name, initial=done, total=total, unit="B", unit_scale=True, mininterval=1)
+            bar = tqdm(None, path.name, archive.size, initial=done, unit="B", unit_scale=True, mininterval=1)
             with path.open("ab" if done else "wb") as file, bar:
                 while piece := answer.read(PIECE):
                     file.write(piece)
                     bar.update(len(piece))
-        if total is not None and path.stat().st_size != total:
+        if length and path.stat().st_size != done + int(length):
             raise OSError("it broke off")
     except (OSError, ValueError, HTTPException) as error:
         if not (isinstance(error, HTTPError) and error.code == 416):  # 416: nothing is left to send

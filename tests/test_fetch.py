@@ -8,6 +8,7 @@ import os
 import tarfile
 import threading
 import zipfile
+from dataclasses import replace
 from functools import partial
 from http.server import HTTPServer, SimpleHTTPRequestHandler
 from pathlib import Path
@@ -119,7 +120,8 @@ def served(monkeypatch: pytest.MonkeyPatch, path: Path, address: str, wanted: di
     """The archive at `path` is LJ Speech's, and `address` has it."""
     checksum = f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
     (real,) = module.ARCHIVES["ljspeech"]
-    archive = module.Archive(f"{address}/{path.name}", checksum, wanted or real.wanted)
+    size = path.stat().st_size
+    archive = module.Archive(f"{address}/{path.name}", size, checksum, wanted or real.wanted)
     monkeypatch.setitem(module.ARCHIVES, "ljspeech", (archive,))
 
 
@@ -164,6 +166,40 @@ def test_of_a_zip_one_file_is_kept_and_what_is_not_in_it_is_named(packed, server
             with pytest.raises(DataError, match=r"cannot be unpacked into .*missing.json"):
                 fetch("ljspeech", tmp_path / "sources")
     assert [found.name for found in fetch("ljspeech", tmp_path / "sources").iterdir()] == ["captions.json"]
+
+
+def test_photographs_come_with_their_list_unless_those_of_2017_are_there(
+    server, tmp_path, monkeypatch, capsys
+):
+    address, archives = module.FSDD.rpartition("/")[0], []
+    inside = (
+        {"dataset_coco.json": "{}", "dataset_flickr8k.json": "{}"},
+        {"train2014/": "", "train2014/COCO_train2014_000000000009.jpg": "a photograph", "other/1.jpg": ""},
+        {"val2014/COCO_val2014_000000000042.jpg": "another", "val2014/../../out.jpg": "", "val20145": ""},
+    )
+    for real, files in zip(module.ARCHIVES["coco"], inside, strict=True):
+        path = server / real.url.rpartition("/")[2]
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, content in files.items():
+                archive.writestr(name, content)
+        checksum = f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
+        archives.append(replace(real, url=f"{address}/{path.name}", checksum=checksum))
+    monkeypatch.setitem(module.ARCHIVES, "coco", tuple(archives))
+    place = fetch("coco", tmp_path / "sources")
+    assert f"coco: 20.2 GB to download into {place}\n" in capsys.readouterr().err
+    assert (place / "images/train2014/COCO_train2014_000000000009.jpg").read_text() == "a photograph"
+    assert sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.jpg")) == [
+        "sources/coco/images/train2014/COCO_train2014_000000000009.jpg",
+        "sources/coco/images/val2014/COCO_val2014_000000000042.jpg",
+        "sources/coco/images/val2014/out.jpg",
+    ]
+    assert sorted(path.name for path in place.iterdir()) == ["dataset_coco.json", "images"]
+    for name in module.COCO_2017:
+        (tmp_path / "others" / "coco" / name).mkdir(parents=True)
+    assert sorted(path.name for path in (fetch("coco", tmp_path / "others") / "images").iterdir()) == [
+        "train2017",
+        "val2017",
+    ]
 
 
 def test_what_cannot_be_fetched_says_so(tmp_path):

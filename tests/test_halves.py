@@ -62,6 +62,44 @@ def test_photographs_answer_the_protocol(sources):
     assert item.image().size == (40, 50) and item.path == sources / "flickr8k" / "images" / "0.jpg"
 
 
+def test_photographs_lie_as_each_set_names_them(tmp_path):
+    listed = [
+        {"filepath": "train2014", "filename": "COCO_train2014_000000000009.jpg", "split": "train"},
+        {"filepath": "val2014", "filename": "COCO_val2014_000000000042.jpg", "split": "restval"},
+        {"filepath": "val2014", "filename": "COCO_val2014_000000000073.jpg", "split": "test"},
+    ]
+    places = {
+        "flickr30k": ["9.jpg", "42.jpg", "73.jpg"],
+        "2014/coco": [f"{image['filepath']}/{image['filename']}" for image in listed],
+        "2017/coco": ["train2017/000000000009.jpg", "val2017/000000000042.jpg", "train2017/000000000073.jpg"],
+    }
+    found = {}
+    for name, there in places.items():
+        folder, images = tmp_path / name, listed
+        if name == "flickr30k":
+            images = [
+                {"filename": path, "split": image["split"]} for path, image in zip(there, listed, strict=True)
+            ]
+        images = [image | {"sentences": [{"raw": "A wall ."}]} for image in images]
+        for place, colour in zip(there, COLOURS, strict=False):
+            (folder / "images" / place).parent.mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (40, 50), colour).save(folder / "images" / place)
+        (folder / f"dataset_{folder.name}.json").write_text(json.dumps({"images": images}))
+        found[name] = CaptionedImages(folder)
+        items = [item for split in ("train", "test") for item in found[name].image_text(split)]
+        assert [item.path.relative_to(folder / "images").as_posix() for item in items] == there
+        assert [item.id for item in items] == [image["filename"] for image in images]
+        assert [item.image().getpixel((9, 9))[0] > 200 for item in items] == [True, False, False]  # red first
+    assert (
+        found["2014/coco"].fingerprint()
+        == found["2017/coco"].fingerprint()
+        != found["flickr30k"].fingerprint()
+    )
+    (tmp_path / "2017/coco/images/val2017").rename(tmp_path / "away")
+    with pytest.raises(DataError, match="train2014 is missing: the photographs are needed there"):
+        CaptionedImages(tmp_path / "2017/coco").image_text_count("test")
+
+
 @pytest.mark.parametrize(("kind", "name"), [(LJSpeech, "ljspeech"), (CocoCaptions, "cococaptions")])
 def test_sentences_answer_the_protocol(sources, kind, name):
     found = kind(sources / name, 16_000, 200)

@@ -6,8 +6,12 @@ Under `config.SOURCES_DIR`, in `flickr8k`, `flickr30k` or `coco`:
   https://cs.stanford.edu/people/karpathy/deepimagesent/caption_datasets.zip. `restval` counts as training, as
   is usual; `val` is not used.
 - `images/`: the photographs under the names of that file; those of COCO 2014 in `images/train2014` and
-  `images/val2014`, as http://images.cocodataset.org/zips/train2014.zip and val2014.zip unpack.
+  `images/val2014`, as http://images.cocodataset.org/zips/train2014.zip and val2014.zip unpack. COCO 2017 has
+  the same photographs: where a folder of 2014 is missing they are taken from `images/train2017` and
+  `images/val2017`.
 
+`make fetch CORPUS=coco` puts COCO there, 20 GB, by the checksums in `skiplib.fetch` (of the photographs those
+of 2014, unless those of 2017 are there); Flickr's are yours to get.
 Flickr8k and Flickr30k are given out for research that is not commercial, by a form
 (https://shannon.cs.illinois.edu/DenotationGraph/), and their photographs belong to those who took them; cite
 Hodosh, Young and Hockenmaier (2013) and Young et al. (2014). COCO's captions are CC BY 4.0, its photographs
@@ -18,7 +22,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -27,6 +31,7 @@ from skiplib.errors import DataError
 from skiplib.files import digest
 from skiplib.media import picture
 
+TRAIN_2017, VAL_2017 = "train2017", "val2017"
 SPLIT_OF = {"train": "train", "restval": "train", "test": "test"}
 
 
@@ -34,7 +39,7 @@ class CaptionedImages:
     """Photographs and their captions from `folder`, whose name says of which set they are."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.path = folder, folder / f"dataset_{folder.name}.json"
+        self.images, self.path = folder / "images", folder / f"dataset_{folder.name}.json"
 
     def image_text_count(self, split: str) -> int:
         """How many photographs `split` has."""
@@ -43,7 +48,7 @@ class CaptionedImages:
     def image_text(self, split: str) -> Iterator[ImageTextItem]:
         """The photographs of `split`, each with its captions."""
         for place, name, captions in self._images[checked(split)]:
-            path = self.folder / "images" / place / name
+            path = self.images / place
             yield ImageTextItem(name, captions, partial(picture, path), path=path)
 
     def fingerprint(self) -> str:
@@ -57,9 +62,9 @@ class CaptionedImages:
 
     @cached_property
     def _images(self) -> dict[str, list[tuple[str, str, tuple[str, ...]]]]:
-        """Of each split the photographs' folders and names, with their captions."""
-        if not (self.folder / "images").is_dir():
-            raise DataError(f"{self.folder / 'images'} is missing: the photographs are needed there")
+        """Of each split the photographs' places under `images/` and their names, with their captions."""
+        if not self.images.is_dir():
+            raise DataError(f"{self.images} is missing: the photographs are needed there")
         found: dict[str, list[tuple[str, str, tuple[str, ...]]]] = {"train": [], "test": []}
         try:
             for image in json.loads(self.path.read_bytes())["images"]:
@@ -72,4 +77,24 @@ class CaptionedImages:
                 f"{self.path} is missing or is no list of captions ({error!r}): it is in "
                 "caption_datasets.zip of https://cs.stanford.edu/people/karpathy/deepimagesent/"
             ) from error
-        return found
+        place_of = self._places({folder for rows in found.values() for folder, _, _ in rows})
+        return {
+            split: [(place_of(folder, name), name, captions) for folder, name, captions in rows]
+            for split, rows in found.items()
+        }
+
+    def _places(self, folders: set[str]) -> Callable[[str, str], str]:
+        """What gives the place of a photograph from its folder and name in the list: there, or, where a
+        folder is missing, in those of COCO 2017."""
+        missing = sorted(folder for folder in folders if not (self.images / folder).is_dir())
+        if missing and not all((self.images / folder).is_dir() for folder in (TRAIN_2017, VAL_2017)):
+            raise DataError(f"{self.images / missing[0]} is missing: the photographs are needed there")
+        in_val = {path.name for path in (self.images / VAL_2017).iterdir()} if missing else set()
+
+        def place(folder: str, name: str) -> str:
+            if folder in missing:  # COCO_train2014_000000000009.jpg is 000000000009.jpg there
+                name = name.rpartition("_")[2]
+                folder = VAL_2017 if name in in_val else TRAIN_2017
+            return f"{folder}/{name}" if folder else name
+
+        return place
