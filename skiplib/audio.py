@@ -112,7 +112,7 @@ def prepare_wave(wave: np.ndarray, rate: int, audio: Audio) -> Float[Tensor, " s
         raise DataError(f"the recording has no samples (shape {np.asarray(wave).shape})")
     if not np.isfinite(samples).all():
         raise DataError("the recording holds values that are not numbers")
-    if np.abs(samples).max() < 1e-4:
+    if np.abs(samples - samples.mean()).max() < 1e-4:  # an offset makes no sound
         raise DataError("the recording is silent")
     if samples.size / rate > MAX_SECONDS:
         raise DataError(

@@ -18,10 +18,15 @@ from PIL import Image
 from skiplib.audio import MAX_SECONDS
 from skiplib.errors import DataError
 
-# Bytes that a WAV's header promises and those that there are; writers to a pipe promise as many as they can.
-PROMISED = re.compile(r"^data : (\d+) \(should be (\d+)\)", re.MULTILINE)
+# Formats that tell whether a file is whole.
+WHOLE = {"WAV", "WAVEX", "RF64", "W64", "AIFF", "AU", "CAF", "FLAC", "OGG", "MP3"}
+# Bytes that a header promises and those that there are, by libsndfile, of a WAV, CAF, AIFF, AU, W64 and RF64;
+# writers to a pipe promise as many as they can.
+PROMISED = re.compile(r"^ *(?:data|SSND|Data Size|riff|Riff size) *: (\d+) \(should be (\d+)\)", re.MULTILINE)
 UNKNOWN, SLACK = 0x7FFF0000, 8
 FEWEST = 0.95  # of the frames that an MP3 says it has; some say about how many
+FRAMES = re.compile(rb"(?:Xing|Info)\0\0\0(.)", re.DOTALL)  # of an MP3, and what is counted there
+FIRST = 4_096  # bytes of an MP3 that have its first frame, after a tag
 PAGE, HEADER = 65_307, 27  # bytes of an Ogg: the longest page, and how it begins
 LENGTH_UNKNOWN = 1 << 62  # frames, by libsndfile, of a FLAC whose header gives none
 
@@ -29,12 +34,17 @@ LENGTH_UNKNOWN = 1 << 62  # frames, by libsndfile, of a FLAC whose header gives 
 def recording(path: Path | BytesIO, name: str = "") -> tuple[Float32[np.ndarray, "samples *channels"], int]:
     """A sound file's samples and their rate in Hz.
 
-    One that is far too long is not read, and a WAV, FLAC, OGG or MP3 that was cut short is an error: half a
-    recording does not say its text.
+    One that is far too long is not read, and one that was cut short, or is of a format that does not tell, is
+    an error: half a recording does not say its text.
     """
     try:
         with soundfile.SoundFile(path) as file:
-            if file.frames >= LENGTH_UNKNOWN:
+            if file.format not in WHOLE:
+                raise DataError(
+                    f"{name or path} is {file.format}, which does not tell whether a file is whole: write it "
+                    "anew as WAV or FLAC"
+                )
+            if file.frames >= LENGTH_UNKNOWN or (file.format == "MP3" and not _counted(path)):
                 raise DataError(
                     f"the header of {name or path} does not give its length: write it anew, as by ffmpeg"
                 )
@@ -55,6 +65,22 @@ def recording(path: Path | BytesIO, name: str = "") -> tuple[Float32[np.ndarray,
     if cut:
         raise DataError(f"{name or path} was cut short: it ends after {len(samples)} samples, and should not")
     return samples, rate
+
+
+def _counted(path: Path | BytesIO) -> bool:
+    """Whether an MP3 begins with a header that counts its frames, as mpg123 in libsndfile understands it.
+
+    Without one it takes all frames to be as long as the first: what is beyond that is not read, and what is
+    missing is not missed.
+    """
+    with BytesIO(path.getvalue()) if isinstance(path, BytesIO) else path.open("rb") as file:
+        tag = file.read(10)
+        if tag[:3] == b"ID3":  # its size is four times seven bits
+            file.seek(10 + sum(byte << 7 * n for n, byte in enumerate(reversed(tag[6:]))))
+        else:
+            file.seek(0)
+        found = FRAMES.search(file.read(FIRST))
+    return found is not None and bool(found[1][0] & 1)
 
 
 def _ended(path: Path | BytesIO) -> bool:

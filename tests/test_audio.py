@@ -115,8 +115,10 @@ def test_any_rate_becomes_16_khz(rate):
     [
         (np.zeros(0), "no samples"),
         (np.zeros(16_000), "silent"),
+        (np.full(16_000, 0.3, np.float32), "silent"),
+        (np.full((16_000, 2), [0.3, -0.1]), "silent"),
         (np.full(100, np.nan), "not numbers"),
-        (np.ones(16_000 * 31), "at most"),
+        (tone(440, 31), "at most"),
     ],
 )
 def test_a_recording_that_cannot_be_used_says_why(wave, word):

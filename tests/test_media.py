@@ -27,11 +27,12 @@ def test_a_file_that_is_no_recording_is_named(tmp_path, content):
         recording(tmp_path / "cut.wav")
 
 
-@pytest.mark.parametrize("kind", ["wav", "flac", "ogg", "mp3"])
+@pytest.mark.parametrize("kind", ["wav", "flac", "ogg", "mp3", "aiff", "au", "caf", "w64", "rf64", "opus"])
 def test_half_a_recording_is_named(tmp_path, kind):
     path = tmp_path / f"half.{kind}"
     wave = np.random.default_rng(0).uniform(-0.5, 0.5, 160_000)
-    soundfile.write(path, wave, 16_000)
+    of = {"format": "OGG", "subtype": "OPUS"} if kind == "opus" else {}
+    soundfile.write(path, wave, 16_000, **of)
     assert len(recording(path)[0]) == pytest.approx(160_000, rel=0.05)
     data = path.read_bytes()
     # Of an Ogg the last page may be cut anywhere, its header too.
@@ -56,6 +57,32 @@ def test_what_is_far_too_long_is_not_read(tmp_path):
         recording(tmp_path / "x.flac")
     with pytest.raises(DataError, match=r"x\.wav lasts .* s by its header; at most 30 s"):
         recording(tmp_path / "x.wav")
+
+
+@pytest.mark.parametrize("damage", ["no header", "no count", "another header"])
+@pytest.mark.parametrize("tag", [b"", b"ID3\4\0\0\0\0\x40\1" + bytes(8_193)])
+def test_an_mp3_that_does_not_count_its_frames_is_named(tmp_path, damage, tag):
+    wave = np.random.default_rng(0).uniform(-0.5, 0.5, 160_000) * np.repeat([1, 0.01], 80_000)
+    soundfile.write(tmp_path / "x.mp3", wave, 16_000)
+    data = bytearray((tmp_path / "x.mp3").read_bytes())
+    (tmp_path / "x.mp3").write_bytes(tag + data)
+    assert len(recording(tmp_path / "x.mp3")[0]) == 160_000
+    begin = data.index(b"Xing")
+    if damage == "no count":
+        data[begin + 7] &= 0xFE
+    else:
+        data[begin : begin + 4] = b"VBRI" if damage == "another header" else bytes(4)
+    (tmp_path / "x.mp3").write_bytes(tag + data)
+    assert len(soundfile.read(tmp_path / "x.mp3")[0]) < 100_000, "libsndfile loses its end, and says nothing"
+    with pytest.raises(DataError, match=r"header of .*x\.mp3 does not give its length: write it anew"):
+        recording(tmp_path / "x.mp3")
+
+
+@pytest.mark.parametrize("kind", ["NIST", "VOC", "IRCAM", "PVF"])
+def test_a_format_that_does_not_tell_whether_a_file_is_whole_is_named(tmp_path, kind):
+    soundfile.write(tmp_path / "x.sph", np.zeros(400), 16_000, format=kind)
+    with pytest.raises(DataError, match=rf"x\.sph is {kind}, which does not tell .* WAV or FLAC"):
+        recording(tmp_path / "x.sph")
 
 
 def test_a_header_written_to_a_pipe_promises_nothing(tmp_path):
