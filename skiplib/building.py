@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -23,10 +24,10 @@ from skiplib.config import Experiment
 from skiplib.corpora import Opened
 from skiplib.errors import DataError
 from skiplib.files import ArrayFile, digest
-from skiplib.shards import ITEMS, Item, Job, Outcome, Shard, make
+from skiplib.shards import ITEMS, UNSAID, Item, Job, Outcome, Shard, make
 
 FORMAT = 2  # of the prepared folder; raise it when its layout changes (what it holds: `corpora.READING`)
-MAX_LOSS = 0.01  # share of a set that may be quarantined
+MAX_LOSS = 0.01  # share of a set that may be quarantined, and of the captions of its images
 LOST, SHARDS = "quarantine.csv", "shards"
 CHUNK = 16  # items that a process is handed at once
 TITLES = {"a_train": "images of A, train", "test": "images of A, test, and their spoken captions"}
@@ -56,21 +57,23 @@ def build(
         for name, (items, count) in parts.items():
             jobs = ((item, experiment.image, experiment.audio) for item in items)
             made[name] = _shards(pool, jobs, shards / name, count, place / LOST)
-    counts, lost, left_out = _merged(place, [path for paths in made.values() for path in paths])
-    _write_lost(place / LOST, lost)
+    whole = _merged(place, [path for paths in made.values() for path in paths])
+    _write_lost(place / LOST, whole.lost)
     names = sorted(path.name for path in place.iterdir() if path.name not in (SHARDS, "manifest.json"))
     # Apart, as the voice may differ in the last bit elsewhere.
     audio = [name for name in names if name.startswith("mels_")]
     manifest = {
         "format": FORMAT,
         **determines,
-        "counts": counts,
-        "quarantined": len(lost),
+        "counts": whole.counts,
+        "quarantined": whole.unusable,
         "files": {name: digest(place / name) for name in names if name not in audio},
         "audio_files": {name: digest(place / name) for name in audio},
     }
-    if left_out:
-        manifest["characters_left_out"] = dict(left_out.most_common())
+    if whole.left_out:
+        manifest["characters_left_out"] = dict(whole.left_out.most_common())
+    if captions := len(whole.lost) - whole.unusable:
+        manifest["captions_left_out"] = captions
     (place / "manifest.json").write_text(json.dumps(manifest, indent=1))
 
 
@@ -94,9 +97,9 @@ def _begin() -> None:
 def _shards(
     pool: ProcessPoolExecutor, jobs: Iterator[Job], folder: Path, count: int, listed: Path
 ) -> list[Path]:
-    """The shards of a part, made where they are missing; of one that loses too much, what it lost by then is
+    """The shards of a part, made where they are missing; of one that loses too much, all that it lost is
     `listed`."""
-    paths, losing, unusable, seen = [], [], 0, 0
+    paths, losing, unusable, seen, unsaid, captions = [], [], 0, 0, 0, 0
     title = TITLES.get(folder.name, f"speech, {folder.name}")
     with tqdm(total=count, desc=title, mininterval=1) as bar:
         while given := list(islice(jobs, ITEMS)):
@@ -107,22 +110,23 @@ def _shards(
                 shard.save(paths[-1])
             else:
                 bar.update(len(given))
-            seen += len(given)
-            unusable += shard.unusable
+            seen, unusable = seen + len(given), unusable + shard.unusable
+            unsaid, captions = unsaid + shard.captions[0], captions + shard.captions[1]
             losing += [(paths[-1], shard.lost)] if shard.lost else []
-            if unusable > MAX_LOSS * max(count, seen):
-                for path, _ in losing:
-                    path.unlink()
-                lost = [row for _, rows in losing for row in rows]
-                _write_lost(listed, lost)
-                reasons = "; ".join(f"{item}: {reason}" for item, _, _, reason in lost[-3:])
-                raise DataError(
-                    f"{unusable} of the first {seen} of {max(count, seen)} items ({title}) cannot be used, "
-                    f"as {reasons}. At most {MAX_LOSS:.0%} may be lost; all are listed in {listed}: mend "
-                    "them, or take them out of the corpus"
-                )
     if not paths:
         raise DataError(f"the corpus has none of {title}")
+    for what, amount, of in (("items", unusable, seen), ("captions", unsaid, captions)):
+        if amount > MAX_LOSS * of:  # only now, so that one run names all there is to mend
+            for path, _ in losing:
+                path.unlink()
+            lost = [row for _, rows in losing for row in rows]
+            _write_lost(listed, lost)
+            told = [row for row in lost if row[3].startswith(UNSAID) == (what == "captions")][-3:]
+            reasons = "; ".join(f"{item}: {reason}" for item, _, _, reason in told)
+            raise DataError(
+                f"{amount} of {of} {what} ({title}) cannot be used, as {reasons}. At most {MAX_LOSS:.0%} may "
+                f"be lost; all of them are listed in {listed}: mend them, or take them out of the corpus"
+            )
     return paths
 
 
@@ -167,10 +171,21 @@ class _SetFiles:
             np.save(self.place / f"mels_{self.name}_offsets.npy", np.cumsum([0, *self.frames]))
 
 
-def _merged(place: Path, paths: Sequence[Path]) -> tuple[dict[str, int], list[Sequence[str]], Counter[str]]:
-    """All shards as files; how many lines each set has, what was lost, and the characters left out."""
+@dataclass
+class _Merged:
+    """Of all shards: how many lines each set has, what was lost (`Shard.lost`, `Shard.unusable`), and the
+    characters left out."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+    lost: list[Sequence[str]] = field(default_factory=list)
+    unusable: int = 0
+    left_out: Counter[str] = field(default_factory=Counter)
+
+
+def _merged(place: Path, paths: Sequence[Path]) -> _Merged:
+    """All shards as files."""
     sets: dict[str, _SetFiles] = {}
-    lost, left_out = [], Counter[str]()
+    merged = _Merged()
     for path in tqdm(paths, desc="shards into arrays", mininterval=1):
         shard = Shard.load(path)
         if shard is None:
@@ -179,8 +194,10 @@ def _merged(place: Path, paths: Sequence[Path]) -> tuple[dict[str, int], list[Se
             if name not in sets:
                 sets[name] = _SetFiles(place, name)
             sets[name].add(shard)
-        lost += shard.lost
-        left_out.update(shard.left_out)
+        merged.lost += shard.lost
+        merged.unusable += shard.unusable
+        merged.left_out.update(shard.left_out)
     for files in sets.values():
         files.close()
-    return {name: files.lines for name, files in sets.items()}, lost, left_out
+    merged.counts = {name: files.lines for name, files in sets.items()}
+    return merged

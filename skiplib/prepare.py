@@ -1,8 +1,8 @@
 """A corpus as memory-mapped arrays, prepared once: images, mels, texts, `manifest.json`, `quarantine.csv`.
 
 The folder appears whole or not at all: it is built beside its place and renamed. A preparation that was
-interrupted goes on where it was. Opening a folder checks every file against the manifest; a damaged one is
-built again.
+interrupted goes on where it was, unless the files have changed since: then it begins anew, and what was left
+of it goes. Opening a folder checks every file against the manifest; a damaged one is built again.
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ import json
 import logging
 import os
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock, Timeout
 
 from skiplib.building import FORMAT, SHARDS, build
 from skiplib.config import DATA_DIR, Experiment
@@ -27,6 +29,8 @@ from skiplib.files import alone, digest
 from skiplib.provenance import cores
 
 log = logging.getLogger(__name__)
+
+NAMED = 8  # letters of a digest at the end of a folder's name
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,8 @@ def prepare(experiment: Experiment, folder: Path = DATA_DIR, workers: int | None
     """The prepared data of an experiment, built if it is not there or is damaged, by as many processes as
     there are cores, or `workers`.
 
-    Raises `DataError` if more than 1% of a set cannot be used, or the machine cannot read what is there.
+    Raises `DataError` if more than 1% of a set, or of its captions, cannot be used, or the machine cannot
+    read what is there.
     """
     opened = open_corpus(experiment)
     determines = _determines(experiment, opened)
@@ -102,17 +107,29 @@ def prepare(experiment: Experiment, folder: Path = DATA_DIR, workers: int | None
     with alone(folder / f".{name}.lock", "prepares these data"):
         if (found := _usable(place)) is not None:  # another process has just made it
             return found
+        _clear(unfinished)
         shutil.rmtree(place, ignore_errors=True)
         unfinished.mkdir(exist_ok=True)
         build(experiment, opened, determines, unfinished, workers or cores())
         os.replace(unfinished, place)  # until here an interruption loses nothing
-        shutil.rmtree(place / SHARDS)
+        shutil.rmtree(place / SHARDS, ignore_errors=True)
     return load(place)
+
+
+def _clear(unfinished: Path) -> None:
+    """Remove what other preparations of the corpus and scale left `unfinished`, as of files that were mended
+    since, unless a process is at work on it."""
+    others = f"{unfinished.stem[:-NAMED]}{'?' * NAMED}{unfinished.suffix}"
+    for stale in {*unfinished.parent.glob(others)} - {unfinished}:
+        with suppress(Timeout), FileLock(stale.with_suffix(".lock"), timeout=0):
+            shutil.rmtree(stale, ignore_errors=True)
 
 
 def _usable(place: Path) -> Prepared | None:
     try:
-        return load(place) if place.exists() else None
+        found = load(place) if place.exists() else None
+        shutil.rmtree(place / SHARDS, ignore_errors=True)  # of a process that was killed after its last file
+        return found
     except DataError as error:
         log.warning("%s; preparing it again", error)
         return None
@@ -167,7 +184,7 @@ def folder_name(experiment: Experiment) -> str:
 
 def _name(experiment: Experiment, determines: dict[str, Any]) -> str:
     key = json.dumps([FORMAT, READING, version("hibari-tts"), determines], sort_keys=True)
-    return f"{experiment.corpus}-{experiment.scale}-{hashlib.sha256(key.encode()).hexdigest()[:8]}"
+    return f"{experiment.corpus}-{experiment.scale}-{hashlib.sha256(key.encode()).hexdigest()[:NAMED]}"
 
 
 def _silent(manifest: dict[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ Memory holds one shard at a time, and a preparation that was interrupted goes on
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import zipfile
@@ -28,14 +29,19 @@ from skiplib.inputs import image_array
 ITEMS = 500  # of a shard
 Item = ImageTextItem | TextSpeechItem
 Job = tuple[Mapping[str, Item], Image, Audio]  # an item for each set that it adds to
+UNSAID = (
+    "only a caption is lost, the image is used without it"  # begins the reason of a row of `Outcome.lost`
+)
+MACHINE = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO}  # errors of the machine, and of no file
 
 
 @dataclass
 class Outcome:
     """What became of one item: for each set a line of text and rows of arrays, or nothing and the reason.
 
-    `lost` has rows of `quarantine.csv`: item, file, SHA-256 of the file, reason. Files are named as they lie
-    under `config.SOURCES_DIR`, so that the same data are the same wherever they are.
+    `lost` has rows of `quarantine.csv`: item, file, SHA-256 of the file, reason. There is one of an item that
+    is lost, and one for each caption that an image is used without. Files are named as they lie under
+    `config.SOURCES_DIR`, so that the same data are the same wherever they are.
     """
 
     made: dict[str, tuple[dict[str, Any], dict[str, np.ndarray]]] = field(default_factory=dict)
@@ -43,10 +49,11 @@ class Outcome:
     left_out: Counter[str] = field(default_factory=Counter)
 
     def lose(self, item: Item, reason: str) -> None:
-        """Note what cannot be used, and why."""
+        """Note what cannot be used, and why. Raises `DataError` if it is the machine that cannot read it."""
         try:
             found = digest(item.path) if item.path is not None and item.path.is_file() else ""
-        except OSError:  # it may not be opened
+        except OSError as error:  # it may not be opened
+            _blame(item, error)  # libsndfile does not say why it could not open a file, and this does
             found = ""
         here = f"{SOURCES_DIR}{os.sep}"
         path, reason = (text.replace(here, "") for text in (str(item.path or ""), reason))
@@ -55,12 +62,16 @@ class Outcome:
     def clean(self, text: str) -> str:
         """`text` in the 66 symbols. Raises `DataError` if nothing of it can be said."""
         said, left_out = clean(text)
-        self.left_out.update(left_out)
+        if not self.made:  # the truth is said after its image, whose caption it is
+            self.left_out.update(left_out)
         return said
 
 
 def make(job: Job) -> Outcome:
-    """Work of another process: texts cleaned, arrays made. The items of a job are kept or lost together."""
+    """Work of another process: texts cleaned, arrays made. The items of a job are kept or lost together.
+
+    Raises `DataError` if it is the machine that cannot do it: no file is to blame for that.
+    """
     items, options, audio = job
     outcome = Outcome()
     for name, item in items.items():
@@ -72,24 +83,43 @@ def make(job: Job) -> Outcome:
                 mel = to_mel(prepare_wave(*item.waveform(), audio), audio).numpy().astype(np.float16)
                 outcome.made[name] = {"id": item.id, "text": said}, {"mels": mel}
         except Exception as error:  # whatever a file does to a library, it is one file
+            _blame(item, error)
             surprise = "" if isinstance(error, DataError) else f"{type(error).__name__}: "
+            outcome = Outcome()  # without its captions, and what was left out of them
             outcome.lose(item, f"{surprise}{error}")
-            outcome.made.clear()
             break
     return outcome
+
+
+def _blame(item: Item, error: BaseException) -> None:
+    """Raises `DataError` if it is the machine that failed: memory, open files or the disk."""
+    cause: BaseException | None = error
+    while cause is not None:
+        # Of torch: what it is asked for here is bounded (`audio.RATES`, `audio.MAX_SECONDS`).
+        full = isinstance(cause, MemoryError) or "DefaultCPUAllocator: can't allocate memory" in str(cause)
+        if full or (isinstance(cause, OSError) and cause.errno in MACHINE):
+            raise DataError(
+                f"the machine failed at {item.path or item.id}, and the file may be good "
+                f"({type(cause).__name__}: {cause}): prepare again when there is enough memory, open files "
+                "are allowed and the disk can be read, and it goes on from here; if it is this file each "
+                "time, take it out of the corpus"
+            ) from error
+        cause = cause.__cause__ or cause.__context__
 
 
 def _image(
     item: ImageTextItem, options: Image, outcome: Outcome
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    captions = []
+    captions, unsaid = [], list(item.unusable)
     for text in item.captions:
         try:
             captions.append(outcome.clean(text))
         except DataError as error:
-            outcome.lose(item, str(error))
+            unsaid.append(str(error))
     if not captions:
-        raise DataError("it has no caption that can be said")
+        raise DataError(f"it has no caption that can be said: {'; '.join(unsaid)}")
+    for reason in unsaid:
+        outcome.lose(item, f"{UNSAID}: {reason}")
     line = {"id": item.id, "captions": captions} | ({"facts": item.facts} if item.facts else {})
     image = item.image()
     rows = {"images": image_array(image, options.size).transpose(2, 0, 1)[None]}
@@ -109,6 +139,13 @@ class Shard:
     lost: list[Sequence[str]]
     left_out: Mapping[str, int]
     unusable: int  # items that gave no row
+
+    @property
+    def captions(self) -> tuple[int, int]:
+        """How many captions the images that are used lost, and had."""
+        lost = len(self.lost) - self.unusable
+        lines = (line for lines in self.lines.values() for line in lines)
+        return lost, lost + sum(len(line.get("captions", ())) for line in lines)
 
     @classmethod
     def of(cls, outcomes: Sequence[Outcome]) -> Shard:

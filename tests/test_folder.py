@@ -24,10 +24,12 @@ from skiplib.errors import ConfigError, DataError
 from skiplib.explore import examples
 from skiplib.prepare import prepare
 from skiplib.records import read_records
+from skiplib.shards import make
 from skiplib.voice import speak
 
 SMOKE = experiment("ours_aligned", "smoke", "folder")
 COLOURS = ("red", "green", "blue", "black")
+SEEN = "inside/16.jpg"  # an image of the test
 SPOKEN = ("The dog runs.", "A red house.", "2 men wait in the park.", "She likes a green garden.")
 
 
@@ -94,8 +96,11 @@ def test_a_split_is_drawn_by_name_where_none_is_given(own, tmp_path):
         (
             [("1.png", "a", "train")],
             "file_name,words,split",
-            r"line 2: columns file_name and text are needed",
+            r"line 1: there is no column text in \['file_name', 'words', 'split'\]",
         ),
+        ([("a bus",)], "text", "line 1: there is no column file_name"),
+        ([("1.png", "a bus"), ("2.png",)], "file_name,text", "line 3: a row without a text"),
+        ([("1.png", "a bus"), ("", "a dog")], "file_name,text", "line 3: a row without a file_name"),
         (
             [("1.png", "a", "tests")],
             "file_name,text,split",
@@ -104,7 +109,6 @@ def test_a_split_is_drawn_by_name_where_none_is_given(own, tmp_path):
         ([("1.png", "a", "train")], "file_name,text,split", "lists no file for test: 1 rows"),
         ([("1.png", "a bus", " two men")], "file_name,text", "line 2: more cells than columns; .* in quotes"),
         ([("a dog runs " * 99, "1.png", "train")], "file_name,text,split", "line 2: .*columns swapped"),
-        ([("1.png", "a bus " * 200, "train")], "file_name,text,split", "line 2: a text of 1,200 .*a quote"),
         (
             [("1.png", "a bus\nstops", "train"), ("./1.png", "a bus", "test")],
             "file_name,text,split",
@@ -126,12 +130,54 @@ def test_a_table_that_does_not_fit_is_named(own, tmp_path, rows, columns, messag
         Folder(tmp_path).image_text_count("test")
 
 
-def test_a_quote_that_nothing_ends_is_an_error(own, tmp_path):
+@pytest.mark.parametrize(
+    ("table", "line", "why"),
+    [
+        ('file_name,text\n0.png,"A\ndog"\n1.png,"A dog runs\n2.png,A cat\n', 4, "unexpected end of data"),
+        ('file_name,text\n0.png,A dog\n1.png,"A dog" runs\n2.png,A cat\n', 3, "expected after"),
+        ('file_name,"text\n0.png,A dog\n', 1, "unexpected end of data"),
+    ],
+)
+def test_a_quote_that_ends_nowhere_or_too_early_is_an_error_with_its_line(own, tmp_path, table, line, why):
     (tmp_path / "speech").symlink_to(own / "speech")
     (tmp_path / "images").mkdir()
-    (tmp_path / "images" / "metadata.csv").write_text('file_name,text\n1.png,"A dog runs\n2.png,A cat\n')
-    with pytest.raises(DataError, match=r"metadata\.csv cannot be read \(unexpected end of data\)"):
+    (tmp_path / "images" / "metadata.csv").write_text(table)
+    with pytest.raises(DataError, match=rf"metadata\.csv: .* with line {line} cannot be read: .*{why}"):
         Folder(tmp_path).image_text_count("test")
+
+
+def test_an_empty_table_is_an_error(own, tmp_path):
+    (tmp_path / "speech").symlink_to(own / "speech")
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "metadata.csv").touch()
+    with pytest.raises(DataError, match=r"metadata\.csv is empty"):
+        Folder(tmp_path).image_text_count("test")
+
+
+def test_a_text_that_is_too_long_is_handed_out_as_what_cannot_be_used(own, tmp_path):
+    shutil.copytree(own, tmp_path, dirs_exist_ok=True)
+    long = "a bus " * 200
+    for part, rows in (
+        ("images", [("inside/16.jpg", long, "test"), ("inside/99.jpg", long, "test")]),
+        ("speech", [("0.wav", "", "train"), ("0.wav", "", "train"), ("", long, "test")]),
+    ):
+        with (tmp_path / part / "metadata.csv").open("a", newline="") as file:
+            csv.writer(file).writerows(rows)
+    found = Folder(tmp_path)
+    shown, truth = list(found.image_text("test")), [*spoken_captions(found, 99, 16_000)]
+    assert shown[0].captions == ("A red wall, number 16", "all is red") and shown[-1].captions == ()
+    assert [item.text for item in truth] == [item.captions[0] for item in shown[:-1]] + [""]
+    make_images = [make(({"a_test": item}, SMOKE.image, SMOKE.audio)) for item in (shown[0], shown[-1])]
+    reasons = [reason for outcome in make_images for _, _, _, reason in outcome.lost]
+    assert [bool(outcome.made) for outcome in make_images] == [True, False]
+    assert "only a caption is lost, the image is used without it: a text of 1,200 char" in reasons[0]
+    assert "no caption that can be said: a text of 1,200 characters, of at most 1,000 ('a bus" in reasons[1]
+    twice, sentence = next(found.text_speech("train")), [*found.text_speech("test")][-1]
+    with pytest.raises(DataError, match=r"it stands 3 times in metadata\.csv"):
+        twice.waveform()
+    with pytest.raises(DataError, match=r"a text of 1,200 characters, .*is a quote missing"):
+        sentence.waveform()
+    assert sentence.id == "metadata.csv, line 20" and sentence.path is None and twice.path.exists()
 
 
 def test_a_file_is_in_one_split(own, tmp_path):
@@ -145,8 +191,9 @@ def test_a_recording_has_one_text(own, tmp_path):
     (tmp_path / "images").symlink_to(own / "images")
     rows = [("1.wav", "a", "train"), ("1.wav", "b", "train"), ("2.wav", "b", "test"), ("3.wav", "c", "test")]
     listed(tmp_path / "speech" / "metadata.csv", rows)
-    with pytest.raises(DataError, match=r"1.wav stands 2 times"):
-        Folder(tmp_path).fingerprint()  # before anything is prepared
+    item = next(Folder(tmp_path).text_speech("train"))
+    lost = make(({"b_train": item}, SMOKE.image, SMOKE.audio)).lost
+    assert lost == [("1.wav", str(item.path), "", "it stands 2 times in metadata.csv")]
 
 
 def test_a_misspelt_column_is_no_sentence_without_a_recording(own, tmp_path):
@@ -208,20 +255,20 @@ def test_files_that_cannot_be_used_are_quarantined_and_keep_the_truth_in_step(ow
     table = (own / "images" / "metadata.csv").read_text()
     (place / "images" / "metadata.csv").unlink()
     broken = "\n".join(
-        f"{name},a ☃ wall,{split}" for name, split in (("no.png", "test"), ("cut.jpg", "test"))
+        f"{name},{text},test"
+        for name, text in (("no.png", "a ☃ wall"), ("cut.jpg", "a ☃ wall"), (SEEN, "☃"), (SEEN, "a ☃ wall"))
     )
     head, _, rest = table.partition("\n")
     (place / "images" / "metadata.csv").write_text(f"{head}\n{broken}\n{rest}")
     whole = (own / "images" / "inside" / "0.jpg").read_bytes()
     (place / "images" / "cut.jpg").write_bytes(whole[: len(whole) // 2])
     monkeypatch.setattr(corpora, "SOURCES_DIR", place.parent)
-    with pytest.raises(
-        DataError, match=r"2 of the first 10 of 10 items .* cannot be used, as .*cut.jpg cannot be read"
-    ):
+    with pytest.raises(DataError, match=r"2 of 10 items .* cannot be used, as .*cut.jpg cannot be read"):
         prepare(SMOKE, tmp_path / "data")
     monkeypatch.setattr("skiplib.building.MAX_LOSS", 0.5)
     prepared = prepare(SMOKE, tmp_path / "data")
-    assert prepared.manifest["characters_left_out"] == {"☃": 2}
+    assert prepared.manifest["characters_left_out"] == {"☃": 1}, "of what is used, and the truth is a caption"
+    assert [prepared.manifest[what] for what in ("quarantined", "captions_left_out")] == [2, 1]
     assert len(prepared.a["test"].captions) == len(prepared.truth.sentences) == len(prepared.a["test"].images)
     assert prepared.truth.sentences == [captions[0] for captions in prepared.a["test"].captions]
     lost = (prepared.folder / "quarantine.csv").read_text()
@@ -231,6 +278,7 @@ def test_files_that_cannot_be_used_are_quarantined_and_keep_the_truth_in_step(ow
     floors.floor(prepared, SMOKE, Parrot())
     assert said == prepared.truth.ids and len(said) == 8, "what was lost is not heard either"
     assert "no.png" in lost and "cut.jpg cannot be read" in lost and np.all(prepared.truth.lengths > 0)
+    assert f"images/{SEEN}," in lost and "the image is used without it: nothing of '☃'" in lost
     shown = examples(SMOKE, 8)
     assert shown.captions == prepared.a["test"].captions[:8] and len(shown.mels) == 8
 

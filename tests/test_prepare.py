@@ -1,4 +1,5 @@
 import csv
+import errno
 import hashlib
 import json
 import os
@@ -7,6 +8,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -23,7 +25,7 @@ from skiplib.corpora import READING, ImageTextItem, Opened, TextSpeechItem
 from skiplib.errors import DataError
 from skiplib.inputs import image_batch
 from skiplib.prepare import folder_name, load, prepare, prepared_hash
-from skiplib.shards import Shard, make
+from skiplib.shards import UNSAID, Shard, make
 from skiplib.text import decode
 
 
@@ -99,13 +101,53 @@ class Half:
         return bool(i % 2)
 
 
-def surprising() -> np.ndarray:
-    raise RuntimeError("can't allocate memory")
+def raises(error: Exception, wrapped: bool = False) -> np.ndarray:
+    if not wrapped:
+        raise error
+    try:
+        raise error
+    except Exception as cause:
+        raise DataError("it cannot be read") from cause
 
 
-def test_what_a_file_does_to_a_library_loses_that_file_alone() -> None:
-    outcome = make(({"a_train": ImageTextItem("x", ("a dog",), surprising)}, Image(), Audio()))
-    assert not outcome.made and outcome.lost == [("x", "", "", "RuntimeError: can't allocate memory")]
+@pytest.mark.parametrize(
+    "error", [RuntimeError("a kernel of size -1"), OSError("broken data stream"), OSError(errno.EACCES, "No")]
+)
+def test_what_a_file_does_to_a_library_loses_that_file_alone(error) -> None:
+    outcome = make(({"a_train": ImageTextItem("x", ("a dog",), partial(raises, error))}, Image(), Audio()))
+    assert not outcome.made and outcome.lost == [("x", "", "", f"{type(error).__name__}: {error}")]
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+@pytest.mark.parametrize(
+    "error",
+    [
+        *(
+            OSError(number, os.strerror(number))
+            for number in (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO)
+        ),
+        MemoryError(),
+        RuntimeError(
+            "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes"
+        ),
+    ],
+)
+def test_what_the_machine_does_loses_no_file(error, wrapped, tmp_path) -> None:
+    item = ImageTextItem("x", ("a dog",), partial(raises, error, wrapped), path=tmp_path / "x.png")
+    why = rf"the machine failed at .*x\.png, .* may be good .*{type(error).__name__}.*it goes on from here"
+    with pytest.raises(DataError, match=why):
+        make(({"a_train": item}, Image(), Audio()))
+
+
+def test_a_file_that_a_library_could_not_open_for_want_of_open_files_is_not_lost(
+    tmp_path, monkeypatch
+) -> None:
+    (tmp_path / "x.wav").touch()
+    full = OSError(errno.EMFILE, "Too many open files")
+    monkeypatch.setattr("skiplib.shards.digest", lambda _: raises(full))
+    item = TextSpeechItem("x", "a dog", partial(raises, DataError("System error")), path=tmp_path / "x.wav")
+    with pytest.raises(DataError, match=r"the machine failed at .*x\.wav"):
+        make(({"b_train": item}, Image(), Audio()))
 
 
 class Sound(Half):
@@ -115,10 +157,30 @@ class Sound(Half):
         return False
 
 
+class Wordless(Sound):
+    """A corpus of which every fourth image has a caption that cannot be said."""
+
+    def image_text(self, split):
+        for i, item in enumerate(super().image_text(split)):
+            yield replace(item, captions=("\u2603", *item.captions)[i % 4 > 0 :])
+
+
+class Tired(Sound):
+    """A corpus on a machine whose memory ends with the recordings."""
+
+    def text_speech(self, split):
+        for item in super().text_speech(split):
+            yield replace(item, waveform=partial(raises, MemoryError()))
+
+    def opened(self) -> Opened:
+        return Opened(self, self, super().text_speech("test"), {})
+
+
 def test_too_many_losses_are_an_error_and_mended_files_are_read_again(smoke, tmp_path, monkeypatch):
+    monkeypatch.setattr(building, "ITEMS", 16)  # all shards are listed, not those to the first that loses
     monkeypatch.setattr(module, "open_corpus", lambda _: Half().opened())
     with pytest.raises(
-        DataError, match=r"20 of the first 40 of 40 items .* cannot be used, as train-35.*At most 1%"
+        DataError, match=r"20 of 40 items .* cannot be used, as train-35.*At most 1%"
     ) as raised:
         prepare(smoke, tmp_path)
     (listed,) = tmp_path.glob(".*.unfinished/quarantine.csv")
@@ -131,6 +193,41 @@ def test_too_many_losses_are_an_error_and_mended_files_are_read_again(smoke, tmp
     a = prepare(smoke, tmp_path).a["train"]
     assert [int(image[0, 0, 0]) for image in a.images] == list(range(40))
     assert not list(tmp_path.glob(".*.unfinished"))
+
+
+def test_too_many_captions_that_cannot_be_said_are_an_error_too(smoke, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "open_corpus", lambda _: Wordless().opened())
+    with pytest.raises(
+        DataError,
+        match=r"10 of 50 captions .* cannot be used, as train-28: only a caption is lost.*At most 1%",
+    ):
+        prepare(smoke, tmp_path)
+    monkeypatch.setattr(building, "MAX_LOSS", 0.2)
+    manifest = prepare(smoke, tmp_path).manifest
+    assert manifest["quarantined"] == 0 and manifest["captions_left_out"] == 20
+    assert manifest["counts"]["a_train"] == 40
+
+
+def test_a_machine_that_fails_stops_a_preparation_which_goes_on_later(smoke, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "open_corpus", lambda _: Tired().opened())
+    with pytest.raises(DataError, match=r"the machine failed at train-0, .*MemoryError.*goes on from here"):
+        prepare(smoke, tmp_path)
+    assert len(list(tmp_path.glob(".*.unfinished/shards/*/*.npz"))) == 2, "the images are made"
+    monkeypatch.setattr(module, "open_corpus", lambda _: Sound().opened())
+    assert prepare(smoke, tmp_path).manifest["quarantined"] == 0
+
+
+def test_what_other_preparations_left_goes_unless_one_is_at_work(smoke, tmp_path, monkeypatch):
+    kind = f".{smoke.corpus}-{smoke.scale}-"
+    left = [f"{kind}00000000", f"{kind}11111111", f".{smoke.corpus}-demo-00000000", f"{kind}other-00000000"]
+    for name in left:
+        (tmp_path / f"{name}.unfinished" / "shards").mkdir(parents=True)
+    monkeypatch.setattr(module, "open_corpus", lambda _: Sound().opened())
+    with FileLock(tmp_path / f"{left[1]}.lock"):
+        prepared = prepare(smoke, tmp_path)
+    assert {path.stem for path in tmp_path.glob(".*.unfinished")} == {*left[1:]}
+    (prepared.folder / "shards" / "a_train").mkdir(parents=True)  # as one leaves it that is killed at its end
+    assert prepare(smoke, tmp_path).digest == prepared.digest and not (prepared.folder / "shards").exists()
 
 
 def test_an_interrupted_preparation_goes_on_and_gives_the_same(smoke, tmp_path, monkeypatch):
@@ -206,9 +303,25 @@ def test_what_is_lost_is_named_with_its_file(smoke, tmp_path):
     assert not outcome.made and not outcome.left_out  # nothing of that caption is used
     digest = hashlib.sha256(b"no picture").hexdigest()
     place = str(tmp_path / "x.png")
-    nothing, unread = outcome.lost
-    assert nothing == ("x", place, digest, "nothing of '\u2603' can be said")
-    assert unread == ("x", place, digest, "it cannot be read")
+    assert outcome.lost == [("x", place, digest, "it cannot be read")]
+    used = replace(item, image=partial(np.zeros, (8, 8, 3), np.uint8))
+    assert make(({"a_test": used}, smoke.image, smoke.audio)).lost == [
+        ("x", place, digest, f"{UNSAID}: nothing of '\u2603' can be said")
+    ]
+    silent = replace(used, captions=("\u2603", "\u2602"))
+    assert make(({"a_test": silent}, smoke.image, smoke.audio)).lost[0][3] == (
+        "it has no caption that can be said: nothing of '\u2603' can be said; nothing of '\u2602' can be said"
+    )
+
+
+def test_a_character_that_is_left_out_counts_once(smoke):
+    image = next(Sound().image_text("test"))
+    job = {
+        "a_test": replace(image, captions=("a \u2603 dog", "a dog")),
+        "truth": replace(next(Sound().text_speech("test")), text="a \u2603 dog"),
+    }
+    assert make((job, smoke.image, smoke.audio)).left_out == {"\u2603": 1}
+    assert not make(({**job, "a_test": replace(image, image=broken)}, smoke.image, smoke.audio)).left_out
 
 
 def ends(job):

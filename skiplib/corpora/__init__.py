@@ -25,13 +25,14 @@ READING = 4
 @dataclass(frozen=True)
 class ImageTextItem:
     """A pair of A: an image, as `inputs.image_array` takes it, and its captions; `facts` is what the corpus
-    knows more."""
+    knows more, `unusable` says of each other caption why the corpus does not hand it out."""
 
     id: str
     captions: tuple[str, ...]
     image: Callable[[], Any]
     facts: dict[str, Any] | None = None
     path: Path | None = None  # the image's file, if it has one
+    unusable: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

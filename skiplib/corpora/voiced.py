@@ -35,7 +35,7 @@ def spoken_captions(corpus: ImageTextCorpus, n: int, rate: int) -> Iterator[Text
     may train on.
     """
     for item in islice(corpus.image_text("test"), n):
-        yield spoken(item.id, next(filter(_sayable, item.captions), item.captions[0]), rate)
+        yield spoken(item.id, next(filter(_sayable, item.captions), "".join(item.captions[:1])), rate)
 
 
 def _sayable(text: str) -> bool:
