@@ -27,6 +27,7 @@ from skiplib.config import ROOT, Experiment, experiment
 from skiplib.corpora import ImageTextItem, Opened, TextSpeechItem
 from skiplib.objective import BatchA, BatchB
 from skiplib.optimisers import make_optimisers, precision, set_rates
+from skiplib.presets import PAPER_STEPS
 from skiplib.provenance import processor
 from skiplib.stages import Stage, rest, stages
 from skiplib.systems import build, step_loss
@@ -35,8 +36,6 @@ ITEMS = (1_000, 10_000, 100_000)
 SECONDS = 3.0  # of a recording, and what a sentence of `SENTENCE` takes to say
 SENTENCE = "the woman near the river reads a letter to a small child"
 WARM, TIMED = 2, 5  # steps
-# The paper's run on COCO: 100 epochs in batches of 8 (section 3.4), over the images of Karpathy's split.
-PAPER_STEPS = 100 * 113_287 // 8
 PHOTOGRAPH = 320  # pixels a side
 
 

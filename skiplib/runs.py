@@ -51,7 +51,10 @@ def trained(
     """The trained model, its data, and the seconds of training; what is there already is not made again.
 
     `watch` is called with the run's folder whenever its log has grown.
+
+    Raises `ConfigError`, before anything is made, if the processes cannot share the batches of a step.
     """
+    team().share(experiment.optim.accumulate)
     prepared = prepare(experiment)
     model, seconds = training.train(experiment, prepared, folder_of(experiment, overlay), watch)
     return model, prepared, seconds

@@ -43,6 +43,14 @@ def test_a_corpus_of_captions_is_no_voice_for_its_own_images():
         experiment(corpus="coco+cococaptions")
 
 
+@pytest.mark.parametrize("corpus", config.CORPORA)
+def test_the_papers_corpus_has_a_hundred_epochs_at_its_scale(corpus):
+    optim = experiment("ours", "paper", corpus).optim
+    assert (optim.batch, optim.joint) == (8, 1.0)
+    assert optim.steps == (1_416_087 if corpus.startswith("coco+") else 1_000_000)
+    assert experiment("ours", "demo", corpus).optim.steps == (2_400 if corpus == "digits" else 3_600)
+
+
 @given(st.sampled_from([16, 32, 64, 256]))
 def test_an_overlay_changes_one_number(slots):
     plain, changed = experiment("ours"), experiment("ours", overlay={"memory.slots": slots})

@@ -5,11 +5,14 @@ from test_claims import runs
 
 from skiplib import paper
 from skiplib.attributes import AttributeReader
-from skiplib.config import RECORDS_DIR, ROOT
+from skiplib.config import RECORDS_DIR, ROOT, experiment
+from skiplib.overlays import parse_overlay
 from skiplib.painted import SHIPPED
 from skiplib.pooled import is_as_named
+from skiplib.presets import PAPER_STEPS
 from skiplib.readme import END, NOTHING, START, bars, systems, tables, updated
 from skiplib.records import read_records
+from skiplib.team import Team
 
 
 def test_the_readme_follows_from_the_records():
@@ -38,6 +41,17 @@ def test_a_readme_without_marks_is_refused():
     assert updated(f"a{start}old{end}b", {"x": "new\n"}) == f"a{start}\nnew\n{end}b"
     with pytest.raises(ValueError):
         updated("nothing", {"x": "new"})
+
+
+def test_the_recipe_for_several_processes_can_be_shared_and_sees_as_much_as_the_paper():
+    command = r"torchrun --nproc-per-node (\d+) -m skiplib.runs (\S+) --corpus (\S+) --scale (\S+)"
+    given = re.search(rf'{command} --overlay "(.+?)"', (ROOT / "README.md").read_text())
+    size, variant, corpus, scale, overlay = given.groups()
+    optim = experiment(variant, scale, corpus, overlay=parse_overlay(overlay)).optim
+    shares = [Team(rank, int(size)).share(optim.accumulate) for rank in range(int(size))]
+    assert sorted(i for share in shares for i in share) == list(range(optim.accumulate))
+    pairs = optim.batch * optim.accumulate
+    assert 0 <= optim.steps * pairs - PAPER_STEPS * experiment(variant, scale, corpus).optim.batch < pairs
 
 
 def test_committed_records_come_from_clean_commits():

@@ -11,7 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from skiplib import checkpoints
+from skiplib import checkpoints, runs
 from skiplib.config import experiment
 from skiplib.errors import ConfigError, TrainingError
 from skiplib.logbook import read_log
@@ -30,6 +30,16 @@ def test_batches_are_shared_without_remainder() -> None:
     assert sorted(i for share in shares for i in share) == list(range(6))
     with pytest.raises(ConfigError, match=r"2 processes cannot share .*make it a multiple of 2"):
         Team(0, 2).share(3)
+
+
+def test_what_cannot_be_shared_is_refused_before_anything_is_prepared(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(runs, "team", lambda: Team(1, 8))
+    monkeypatch.setattr(runs, "prepare", lambda _: pytest.fail("prepared"))
+    for started in (runs.run, runs.trained):
+        with pytest.raises(ConfigError, match=r"8 processes cannot share optim\.accumulate=1 "):
+            started(experiment("ours", "smoke"))
 
 
 def test_processes_that_find_different_checkpoints_stop(monkeypatch: pytest.MonkeyPatch) -> None:
