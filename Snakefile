@@ -281,6 +281,7 @@ rule readings:  # of records alone, with those of other settings among them
     params:
         given=DATA,
         beside=beside(SWEPT),
+        stopped=stopped(Path(RUNS)),
     threads: ALL
     shell:
         EXECUTE

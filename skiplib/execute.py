@@ -97,12 +97,13 @@ def execute(
 
 
 def stopped(folder: Path) -> dict[str, list[int]]:
-    """The seeds whose notebook in the study's `folder` stopped with an error, by system. The notebooks of the
-    system that the study shows at work bear their own names."""
+    """The seeds whose notebook in the study's `folder` stopped with an error, by system, and for points of
+    sweeps by `sweeps.name`. The notebooks of the system that the study shows at work bear their own names."""
     found: dict[str, set[int]] = {}
     for path in sorted(folder.glob("seed*/*.failed.ipynb")):
         name, seed = path.name.removesuffix(".failed.ipynb"), path.parent.name.removeprefix("seed")
-        system = name if name in VARIANTS else SHOWN if name in ("02_train", "run_ablation") else ""
+        known = name.partition("-")[0] in VARIANTS
+        system = name if known else SHOWN if name in ("02_train", "run_ablation") else ""
         if system and seed.isdecimal():
             found.setdefault(system, set()).add(int(seed))
     return {system: sorted(seeds) for system, seeds in found.items()}

@@ -188,8 +188,9 @@ def seeds(
         rows[system] = [", ".join(str(seed) for seed, _ in own) or "missing", *cells]
     columns = ["seeds", *(f"trained on {machine}" for machine in machines)]
     frame = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
-    if stopped:
-        frame["stopped with an error"] = [", ".join(map(str, stopped.get(name, ()))) for name in frame.index]
+    lost = [", ".join(map(str, (stopped or {}).get(name, ()))) for name in frame.index]
+    if any(lost):
+        frame["stopped with an error"] = lost
     return frame
 
 

@@ -116,6 +116,23 @@ def overlays(
     return [{**sweep.fixed, **({} if value == default else {sweep.switch: value})} for value in sweep.values]
 
 
+def name(system: str, overlay: Mapping[str, Any]) -> str:
+    """That of a point's notebook: the system, and what its record's name ends in if there are switches."""
+    return "-".join([system, *records.run_id("", "", "", 0, overlay).split("-")[4:]])
+
+
+def stopped(
+    seeds: Mapping[str, Sequence[int]], sweep: Sweep, scale: str = "demo", corpus: str = "skipworld"
+) -> list[str]:
+    """The points of a sweep with `seeds` that stopped with an error (`execute.stopped`), in words."""
+    return [
+        f"`{system}` with `{sweep.switch}={value}`, seed {', '.join(map(str, found))}"
+        for system in sweep.systems
+        for value, overlay in zip(sweep.values, overlays(sweep, system, scale, corpus), strict=True)
+        if (found := seeds.get(name(system, overlay)))
+    ]
+
+
 def points(
     found: Sequence[Record],
     sweep: Sweep,

@@ -14,6 +14,7 @@ from skiplib import execute as module
 from skiplib.errors import ConfigError
 from skiplib.execute import SENTINEL, Lines, NotebookError, execute, main, sources
 from skiplib.parameters import check_parameters, declared
+from skiplib.sweeps import name
 
 PARAMETERS = 'variant: str = "ours"  # which row\nseed = 0\nrate = 0.1\nshow: int = 4'
 CHECK = "from skiplib.parameters import check_parameters\ncheck_parameters(globals())"
@@ -138,6 +139,16 @@ def test_sources_follow_imports(tmp_path: Path) -> None:
     assert {"corpora/__init__.py", "config.py"} <= {
         path.relative_to(module.PACKAGE).as_posix() for path in sources(package)
     }
+
+
+def test_what_stopped_is_told_by_system_and_by_point_of_a_sweep(tmp_path: Path) -> None:
+    point = name("ours_aligned", {"memory.slots": 16})
+    for seed, left in ((0, "02_train"), (0, point), (2, point), (1, "no_T"), (0, "05_compare")):
+        path = tmp_path / f"seed{seed}" / f"{left}.ipynb"
+        with pytest.raises(NotebookError):
+            execute(write(tmp_path / "n.ipynb", "print(1)"), path, progress=False)
+    (tmp_path / "seed1" / "no_M.ipynb").touch()
+    assert module.stopped(tmp_path) == {"ours_aligned": [0], point: [0, 2], "no_T": [1]}
 
 
 def test_lines_thin_out_redrawn_bars(capsys: pytest.CaptureFixture[str]) -> None:

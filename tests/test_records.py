@@ -159,6 +159,7 @@ def test_seeds_are_told_apart_by_where_they_were_trained() -> None:
     assert seeds([], ["ours"]).loc["ours"].to_dict() == {"seeds": "missing"}
     failed = seeds(runs, ["no_T", "ours"], {"ours": [0, 3]})["stopped with an error"]
     assert failed.to_dict() == {"no_T": "", "ours": "0, 3"}
+    assert "stopped with an error" not in seeds(runs, ["ours"], {"ours-0123abcd": [0]})
 
 
 def test_provenance_without_git(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,9 +8,9 @@ import pytest
 from skiplib.config import SCALES, VARIANTS, experiment
 from skiplib.errors import ConfigError
 from skiplib.provenance import provenance
-from skiplib.records import Record, make_record
+from skiplib.records import Record, make_record, run_id
 from skiplib.scores import ItemScores
-from skiplib.sweeps import SWEEPS, named, overlays, points
+from skiplib.sweeps import SWEEPS, name, named, overlays, points, stopped
 
 SOURCE = provenance("abc", "cpu", wall_seconds=3.0, command="papermill x.ipynb")
 
@@ -35,6 +35,19 @@ def test_an_unknown_sweep_is_refused_with_the_list() -> None:
     assert named("slots").switch == "memory.slots"
     with pytest.raises(ConfigError, match=r"'slot'.*tie, wording, slots"):
         named("slot")
+
+
+def test_a_point_that_stopped_is_told_with_its_value() -> None:
+    made = name("ours_aligned", {"memory.slots": 16})
+    assert run_id("a", "b", "ours_aligned", 3, {"memory.slots": 16}).endswith(
+        made.removeprefix("ours_aligned")
+    )
+    seeds = {"ours_aligned": [1], made: [0, 2], "no_T": [0]}
+    assert stopped(seeds, named("slots"), "smoke") == [
+        "`ours_aligned` with `memory.slots=16`, seed 0, 2",
+        "`ours_aligned` with `memory.slots=128`, seed 1",
+    ]
+    assert stopped({made: [0]}, named("overlap"), "smoke") == []
 
 
 def test_points_come_from_the_records_of_each_value() -> None:

@@ -17,6 +17,7 @@ from skiplib.decisions import decisions
 from skiplib.execute import reached_end
 from skiplib.parameters import declared
 from skiplib.sweeps import SWEEPS
+from skiplib.sweeps import name as point
 
 FOLDER = ROOT / "notebooks"
 STORED = ["00_explore", "01_prepare_data", "02_train", "03_image_to_speech", "04_memory_attention"]
@@ -181,9 +182,16 @@ def test_06_sweeps_finds_the_records_of_its_points(place: Path) -> None:
         given = ["-p", "scale", "smoke", "-p", "overlay", f"memory.slots={slots}"]
         run = start(place, "skiplib.execute", "run_ablation.ipynb", str(place / "slots.ipynb"), *given)
         assert run.returncode == 0, run.stderr[-3_000:]
+    lost = (
+        place / "runs/skipworld-smoke/seed2" / f"{point('ours_aligned', {'memory.slots': 64})}.failed.ipynb"
+    )
+    lost.parent.mkdir(parents=True, exist_ok=True)
+    lost.touch()
     notebook = executed(place, "06_sweeps")
     assert pictures(notebook) == 1
-    assert outputs(notebook, "text/markdown").count("make sweep SWEEP=") == len(SWEEPS)
+    told = outputs(notebook, "text/markdown")
+    assert told.count("make sweep SWEEP=") == len(SWEEPS)
+    assert told.count("Stopped with an error: `ours_aligned` with `memory.slots=64`, seed 2.") == 1
     divergences = executed(place, "07_divergences")
     text = outputs(divergences, "text/markdown")
     assert text.count("*Why:*") == len(decisions()) and "3.9 against human captions" in text
