@@ -11,8 +11,9 @@ STEPS = 20  # running: one odd batch is no divergence, as gradients are clipped
 class Explosion:
     """Watches the loss of a run, step by step.
 
-    `first` is what each term was when it was seen first, where a run is gone on with. A stage has some of the
-    terms, and its loss is held against what those alone were.
+    `first` is what each term was when it was seen first, where a run is gone on with, and what it is with
+    untrained weights, where training begins with those of another run. A stage has some of the terms, and its
+    loss is held against what those alone were.
     """
 
     def __init__(self, first: Mapping[str, float] | None = None) -> None:

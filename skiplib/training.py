@@ -6,8 +6,9 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -39,7 +40,7 @@ CHECKPOINT_SECONDS = 60.0
 LOG_STEPS = 20
 SAMPLES, FEWEST, MOST = 5, 200, 10_000  # samples of a run, but not closer or further apart in steps
 ORIGIN = ("machine", "torch", "precision")  # what a checkpoint says of where its weights come from
-DIVERGED = "diverged.safetensors"
+DIVERGED = "diverged.safetensors"  # of the process that leads; the others add their rank
 
 
 class Step(nn.Module):
@@ -62,13 +63,13 @@ def train(
 
     An interrupted run goes on from its last checkpoint, at most a minute back. A checkpoint of another
     experiment or of other data, or made by other code, is not used. With `optim.start` the weights are at
-    first another run's, for fine-tuning on another corpus.
+    first another run's, for fine-tuning on another corpus; what is an explosion, untrained ones say as ever.
 
     One process at a time trains into a folder (or one team of them); another one waits for it.
 
     Raises `CheckpointError` if there is no such run or its model is of another shape, and `TrainingError` if
-    the loss or a gradient stops being a number, or the loss explodes (`divergence`; the batch is kept then,
-    in `diverged.safetensors`), or processes find different checkpoints.
+    the loss or a gradient stops being a number, or the loss explodes (`divergence`), with the step's
+    batches in `diverged.safetensors` and its row in the log, or if processes find different checkpoints.
     """
     processes = team()
     lock = folder.with_name(f".{folder.name}.lock")
@@ -96,8 +97,6 @@ def _train(
     fabric.launch()
     seed_everything(experiment.seed, verbose=False)
     model = build(experiment)
-    if optim.start:
-        begin_with(model, config.RUNS_DIR / optim.start / FINAL)
     optimisers = make_optimisers(model, experiment)
     step_module, *wrapped = fabric.setup(Step(model), *optimisers)
     start, seconds, first = resume(folder, experiment, prepared, model, optimisers)
@@ -105,6 +104,10 @@ def _train(
     where = dict(zip(ORIGIN, (device_name(fabric.device), torch.__version__, precision(optim)), strict=True))
     where |= checkpoints.begun_with(experiment)
     batches = Batches(prepared, experiment)
+    if optim.start and not start:
+        with torch.no_grad():  # of weights that are untrained yet
+            _, first = step_module(*batches(own[0], fabric.device), 0.0, stage=Stage.JOINT)
+        begin_with(model, config.RUNS_DIR / optim.start / FINAL)
     steps, plan = optim.steps, stages(experiment)
     logbook = Logbook(folder, start) if processes.leads else None
     joint = len(plan[Stage.JOINT])
@@ -124,15 +127,27 @@ def _train(
         }
         checkpoints.save(path, tensors, experiment, **about, **where)
 
-    def diverged(step: int, what: str, a: BatchA, b: BatchB) -> TrainingError:
-        """The error to raise; the batch is kept, and no weight has moved by it."""
-        checkpoints.save(folder / DIVERGED, _batch_tensors(a, b), experiment, step=step)
-        return TrainingError(
-            f"{what} at step {step} of {experiment.variant}; the batch is kept in {folder / DIVERGED}"
-        )
+    def row(step: int, total: Tensor, terms: dict[str, float], norm: float = math.nan) -> dict[str, Any]:
+        found = {"step": step, "seconds": seconds + time.monotonic() - begun}
+        found |= {"rate": learning_rate(optim, step, steps), "total": total.item(), "gradient_norm": norm}
+        return found | terms
 
-    def gradients(step: int, stage: Stage) -> tuple[Tensor, dict[str, float], list[Tensor]]:
-        """Those of a step, clipped: the loss of its last batch, its terms, and the norms before."""
+    def diverged(step: int, what: str, seen: dict[str, Any]) -> TrainingError:
+        """The error to raise; this process' batches of the step are kept, and no weight has moved by them."""
+        path = folder / DIVERGED
+        if logbook is None:
+            path = path.with_stem(f"{path.stem}-{processes.rank}")
+        else:
+            logbook.add(seen)
+        kept = {}
+        for i in own:  # read once more: a step holds one of its batches at a time
+            tensors = _batch_tensors(*batches(step * optim.accumulate + i))
+            kept |= {f"{i}.{name}": tensor for name, tensor in tensors.items()}
+        checkpoints.save(path, kept, experiment, step=step)
+        return TrainingError(f"{what} at step {step} of {experiment.variant}; its batches are kept in {path}")
+
+    def gradients(step: int, stage: Stage) -> dict[str, Any]:
+        """Those of a step, clipped. What is logged of it: the loss of its last batch, its terms, the norm."""
         model.zero_grad()
         for i in own:
             place = step * optim.accumulate + i
@@ -140,49 +155,48 @@ def _train(
             torch.manual_seed(_seed(experiment.seed, place))
             total, terms = step_module(a, b, min(1.0, step / joint), stage=stage)
             if not torch.isfinite(total):
-                raise diverged(step, f"the loss is {total.item()} ({terms})", a, b)
+                seen = row(step, total, terms)
+                raise diverged(step, f"the loss of batch {i} is {total.item()} ({terms})", seen)
             fabric.backward(total / optim.accumulate)
         processes.sum_gradients(model)
         processes.average_statistics(model)
         norms = [nn.utils.clip_grad_norm_(part, optim.clip) for part in parts]
+        seen = row(step, total, terms, math.hypot(*map(float, norms)))
         if not all(torch.isfinite(norm) for norm in norms):
-            raise diverged(step, f"a gradient is no number, with a loss of {total.item()} ({terms})", a, b)
-        if not optim.start and explosion.seen(total.item(), terms):  # what had learned begins low
+            raise diverged(step, f"a gradient is no number, with a loss of {total.item()} ({terms})", seen)
+        if explosion.seen(total.item(), terms):
             over = f"for {STEPS} steps over {TIMES:g} times what its terms began with"
-            raise diverged(step, f"the loss is {total.item():.3g} ({terms}), {over},", a, b)
-        return total, terms, norms
+            raise diverged(step, f"the loss is {total.item():.3g} ({terms}), {over},", seen)
+        return seen
 
     explosion = Explosion(first)
     begun = saved = time.monotonic()
     model.train()
-    for step, stage, bar in _watched(start, plan, experiment.variant):
-        set_rates(optimisers, optim, step)
-        if stage is not Stage.JOINT and step == max(start, plan[stage].start):
-            rest(model, experiment, stage)
-        if stage in (Stage.TEXT, Stage.CHAIN) and step == plan[stage].start:
-            _forget(optimisers, [model.get_submodule(part) for part in learning(experiment, stage)])
-        total, terms, norms = gradients(step, stage)
-        for optimiser in wrapped:
-            optimiser.step()
-        if logbook is None:
-            continue
-        if step % LOG_STEPS == 0 or step == steps - 1:
-            rate = learning_rate(optim, step, steps)
-            row = {"step": step, "seconds": seconds + time.monotonic() - begun, "rate": rate}
-            row |= {"total": total.item(), "gradient_norm": math.hypot(*map(float, norms))}
-            logbook.add(row | terms)
-            if watch is not None:
-                watch(folder)
-            bar.set_postfix(loss=f"{total.item():.3f}", refresh=False)
-        if (step + 1) % max(FEWEST, min(MOST, steps // SAMPLES)) == 0:
-            logbook.sample(step, model, prepared)
-        if time.monotonic() - saved > CHECKPOINT_SECONDS:
-            save(folder / RESUME, step + 1, resumable=True)
-            saved = time.monotonic()
-    if logbook is not None:
-        save(folder / FINAL, steps, resumable=False)
-        logbook.close()
-        (folder / RESUME).unlink(missing_ok=True)
+    with closing(logbook) if logbook is not None else nullcontext():
+        for step, stage, bar in _watched(start, plan, experiment.variant):
+            set_rates(optimisers, optim, step)
+            if stage is not Stage.JOINT and step == max(start, plan[stage].start):
+                rest(model, experiment, stage)
+            if stage in (Stage.TEXT, Stage.CHAIN) and step == plan[stage].start:
+                _forget(optimisers, [model.get_submodule(part) for part in learning(experiment, stage)])
+            seen = gradients(step, stage)
+            for optimiser in wrapped:
+                optimiser.step()
+            if logbook is None:
+                continue
+            if step % LOG_STEPS == 0 or step == steps - 1:
+                logbook.add(seen)
+                if watch is not None:
+                    watch(folder)
+                bar.set_postfix(loss=f"{seen['total']:.3f}", refresh=False)
+            if (step + 1) % max(FEWEST, min(MOST, steps // SAMPLES)) == 0:
+                logbook.sample(step, model, prepared)
+            if time.monotonic() - saved > CHECKPOINT_SECONDS:
+                save(folder / RESUME, step + 1, resumable=True)
+                saved = time.monotonic()
+        if logbook is not None:
+            save(folder / FINAL, steps, resumable=False)
+            (folder / RESUME).unlink(missing_ok=True)
     seconds += time.monotonic() - begun
     processes.wait()
     if not processes.leads:

@@ -201,29 +201,72 @@ def test_one_process_at_a_time_trains_into_a_folder(prepared, folder, smoke, mon
     assert train(smoke, prepared, folder) == trained
 
 
+def poisoned(model, *_):
+    """The square root of nothing: the loss is a number and its gradient is none."""
+    zero = sum(p.sum() for p in model.speech_decoder.parameters()) * 0.0
+    return torch.sqrt(zero) + 1.0, {"speech": 1.0}
+
+
 def test_a_loss_that_is_no_number_stops_the_run(prepared, folder, smoke, monkeypatch):
     monkeypatch.setattr(systems, "objective", lambda *_: (torch.tensor(float("nan"), requires_grad=True), {}))
-    with pytest.raises(TrainingError, match=r"step 0 .*the batch is kept in .*diverged\.safetensors"):
+    with pytest.raises(TrainingError, match=r"batch 0 is nan .*step 0 .*are kept in .*diverged\.safetensors"):
         train(smoke, prepared, folder)
     assert not (folder / FINAL).exists()
     kept, _ = checkpoints.read(folder / DIVERGED)
     a, b = Batches(prepared, smoke)(0)
-    assert torch.equal(kept["a.image"], a.image) and torch.equal(kept["b.text.ids"], b.text.ids)
+    assert torch.equal(kept["0.a.image"], a.image) and torch.equal(kept["0.b.text.ids"], b.text.ids)
 
 
 def test_a_gradient_that_is_no_number_moves_no_weight(prepared, folder, smoke, monkeypatch):
-    """The square root of nothing: the loss is a number and its gradient is none."""
-
-    def poisoned(model, *_):
-        zero = sum(p.sum() for p in model.speech_decoder.parameters()) * 0.0
-        return torch.sqrt(zero) + 1.0, {}
-
     monkeypatch.setattr(systems, "objective", poisoned)
     with pytest.raises(
         TrainingError, match=r"a gradient is no number, with a loss of 1\.0 .*at step 0 .*kept"
     ):
         train(smoke, prepared, folder)
     assert (folder / DIVERGED).exists() and not (folder / RESUME).exists() and not (folder / FINAL).exists()
+
+
+@pytest.mark.parametrize(
+    ("processes", "name", "own"), [(Team(), DIVERGED, "01"), (Team(1, 2), "diverged-1", "1")]
+)
+def test_all_batches_of_the_step_that_diverged_are_kept(
+    processes, name, own, prepared, folder, smoke, monkeypatch
+):
+    """The gradient of the first is none, and the loss of the last says nothing of it."""
+    real, calls = systems.objective, []
+
+    def first_poisoned(*given):
+        calls.append(1)
+        return poisoned(*given) if len(calls) == 1 else real(*given)
+
+    monkeypatch.setattr(systems, "objective", first_poisoned)
+    monkeypatch.setattr(training, "team", lambda: processes)
+    for alone in ("wait", "agree", "sum_gradients", "average_statistics"):
+        monkeypatch.setattr(Team, alone, lambda *_: None)
+    made = experiment("ours_aligned", "smoke", overlay={"optim.accumulate": 2})
+    with pytest.raises(TrainingError, match="a gradient is no number"):
+        train(made, prepared, folder)
+    (path,) = folder.glob("*.safetensors")
+    kept, _ = checkpoints.read(path)
+    assert path.name.startswith(name) and {key.partition(".")[0] for key in kept} == set(own)
+    for i in map(int, own):
+        assert torch.equal(kept[f"{i}.b.mel"], Batches(prepared, smoke)(i)[1].mel)
+
+
+def test_the_step_that_diverged_is_in_the_log_and_goes_when_the_run_goes_on(
+    prepared, folder, smoke, monkeypatch
+):
+    real = systems.objective
+    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(systems, "objective", lambda *given: (poisoned if given[3] > 0.7 else real)(*given))
+    with pytest.raises(TrainingError, match="at step 5 "):
+        train(smoke, prepared, folder)
+    rows = pd.read_csv(folder / logbook.TABLE)
+    assert rows["step"].tolist() == [0, 5] == logbook.read_log(folder)["step"].tolist()
+    assert rows["gradient_norm"].notna().tolist() == [True, False] and rows["speech"].iloc[-1] == 1.0
+    monkeypatch.setattr(systems, "objective", real)
+    train(smoke, prepared, folder)
+    assert pd.read_csv(folder / logbook.TABLE)["step"].tolist() == [0, 11]
 
 
 def test_a_loss_that_explodes_stops_the_run_and_an_odd_batch_does_not(prepared, folder, monkeypatch):
@@ -255,15 +298,26 @@ def test_a_later_stage_is_held_against_its_own_terms():
     )
 
 
-def test_what_had_learned_before_is_not_held_against_its_beginning(prepared, folder, smoke, monkeypatch):
-    fine = smoke.model_copy(update={"optim": smoke.optim.model_copy(update={"start": "other"})})
-    monkeypatch.setattr(training, "begin_with", lambda *_: None)
-    monkeypatch.setattr(checkpoints, "begun_with", lambda _: {})
-    monkeypatch.setattr(divergence, "STEPS", 1)
-    monkeypatch.setattr(divergence, "TIMES", 0.0)
-    assert train(fine, prepared, folder)[1] > 0
-    with pytest.raises(TrainingError, match="began with"):
-        train(smoke, prepared, folder.with_name("other"))
+def test_what_had_learned_before_is_held_against_what_had_not(prepared, tmp_path, smoke, monkeypatch):
+    """It begins far lower, and an explosion is one by the untrained network's measure."""
+    monkeypatch.setattr(config, "RUNS_DIR", tmp_path)
+    monkeypatch.setattr(divergence, "STEPS", 3)
+    train(smoke, prepared, tmp_path / "first")
+    losses = iter([4.0, 0.5, 11.0, 11.0, None, 11.0, 13.0, 13.0, 13.0])  # the first of untrained weights
+
+    def lost(model, *_):
+        if (loss := next(losses)) is None:
+            raise Interrupted
+        return sum(p.sum() for p in model.image_decoder.parameters()) * 0.0 + loss, {"image": loss}
+
+    monkeypatch.setattr(systems, "objective", lost)
+    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0.0)
+    fine = experiment("ours", "smoke", seed=5, overlay={"optim.start": "first", "optim.joint": 1.0})
+    with pytest.raises(Interrupted):
+        train(fine, prepared, tmp_path / "fine")
+    with pytest.raises(TrainingError, match=r"is 13 .*3 times what its terms began with, at step 6 "):
+        train(fine, prepared, tmp_path / "fine")
+    assert list(losses) == []
 
 
 def test_gradients_of_several_batches_make_one_step(prepared, folder, monkeypatch):
