@@ -8,7 +8,9 @@ that are checked on the way in: nobody else parses anything.
 
 from __future__ import annotations
 
+import math
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -36,7 +38,6 @@ from skiplib.options import (
     TextEncoder,
     Transformer,
     World,
-    explain,
 )
 from skiplib.presets import BASELINES, CORPORA, SCALES, VARIANTS
 
@@ -62,7 +63,7 @@ class Experiment(Frozen):
     variant: str
     scale: str
     corpus: str = "skipworld"
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, le=2**32 - 1)  # what NumPy's seed and Lightning's can be
     code: Size = 512  # size of e
     latent: Size = 256  # size of z and u
     init: Literal["identity", "linear"] = "identity"
@@ -102,34 +103,52 @@ class Experiment(Frozen):
             )
         return self
 
+    @model_validator(mode="after")
+    def _can_be_built(self) -> Experiment:
+        strides, size = self.image_decoder.strides, self.image.size
+        if self.variant != "piecewise" and 4 * math.prod(strides) != size:  # that one paints nothing
+            raise ValueError(f"image_decoder.strides={strides} do not lead from 4 to {size} pixels")
+        if self.variant == "cyclegan" and self.image.features != "none":
+            raise ValueError("cyclegan encodes the images that it paints: it needs image.features=none")
+        if self.speech_decoder.attend == "slots" and self.memory.kind != "attention":
+            raise ValueError("speech_decoder.attend=slots needs memory.kind=attention")
+        return self
+
 
 def experiment(
     variant: str = "ours_aligned",
     scale: str = "demo",
     corpus: str = "skipworld",
     seed: int = 0,
-    overlay: dict[str, Any] | None = None,
+    overlay: Mapping[str, Any] | None = None,
 ) -> Experiment:
     """The experiment that these names stand for.
 
     `overlay` maps dotted names to values, as `{"memory.slots": 16}`.
 
-    Raises `ConfigError`, with the list of what exists, on an unknown name or a value of the wrong type.
+    Raises `ConfigError`, with the list of what exists, on an unknown name, or on a value of the wrong type or
+    that does not go with the others.
     """
+    if not isinstance(overlay, Mapping | None):
+        raise ConfigError(
+            f"an overlay maps switches to values, and {overlay!r} is no mapping: "
+            "`overlays.parse_overlay` reads a line of text"
+        )
     known = {"variant": VARIANTS, "scale": SCALES, "corpus": CORPORA}
     for kind, name in zip(known, (variant, scale, corpus), strict=True):
-        if name not in known[kind]:
+        if not isinstance(name, str) or name not in known[kind]:
             raise ConfigError(f"unknown {kind} {name!r}; there are: {', '.join(known[kind])}")
-    if variant in BASELINES and (lacking := [n for n in overlay or {} if n.partition(".")[0] in BOTTLENECK]):
+    given = dict(overlay or {})
+    if variant in BASELINES and (lacking := [n for n in given if str(n).partition(".")[0] in BOTTLENECK]):
         raise ConfigError(f"{lacking[0]} sets nothing of {variant}, which has no {', '.join(BOTTLENECK)}")
     preset = SCALES[scale] | VARIANTS[variant] | CORPORA[corpus].get(scale, {})
     values: dict[str, Any] = {"variant": variant, "scale": scale, "corpus": corpus, "seed": seed}
-    for name, value in (preset | (overlay or {})).items():
+    for name, value in (preset | given).items():
         _set(values, name, value)
     try:
         return Experiment.model_validate(values)
     except ValidationError as error:
-        raise ConfigError(explain(error)) from error
+        raise ConfigError(_explained(error)) from error
 
 
 def switches() -> dict[str, Any]:
@@ -153,3 +172,14 @@ def _set(values: dict[str, Any], name: str, value: Any) -> None:
         values.setdefault(group, {})[key] = value
     else:
         values[group] = value
+
+
+def _explained(error: ValidationError) -> str:
+    """The switches that do not fit, one after the other, and why."""
+    lines = []
+    for e in error.errors():
+        where, said = ".".join(map(str, e["loc"])), e["msg"].removeprefix("Value error, ")
+        # Of two switches that do not go together the input is all of their group: the message names them.
+        got = "" if isinstance(e["input"], dict) else f" (got {e['input']!r})"
+        lines.append(f"{where}: {said}{got}" if where else said)
+    return "a switch has a value that does not fit: " + "; ".join(lines)

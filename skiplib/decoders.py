@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 
 from skiplib.config import Experiment
-from skiplib.errors import ConfigError
 from skiplib.text import END_ID, PAD_ID, SYMBOLS
 
 MAX_CHARACTERS = 200
@@ -29,10 +26,6 @@ class ImageDecoder(nn.Module):
     def __init__(self, experiment: Experiment) -> None:
         super().__init__()
         options = experiment.image_decoder
-        if 4 * math.prod(options.strides) != experiment.image.size:
-            raise ConfigError(
-                f"strides {options.strides} do not lead from 4 to {experiment.image.size} pixels"
-            )
         self.enter = nn.Linear(experiment.latent, 64 * 4 * 4)
         layers: list[nn.Module] = []
         sizes = (64, *options.channels, 3)

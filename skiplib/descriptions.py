@@ -16,7 +16,7 @@ from skiplib.config import Experiment
 from skiplib.judge import Judge
 from skiplib.known import Known, known
 from skiplib.prepare import Prepared
-from skiplib.systems import System, build
+from skiplib.systems import System
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,12 +72,7 @@ def draw(prepared: Prepared, n: int, seed: int) -> list[int]:
 
 
 def described(experiments: Mapping[str, Experiment], n: int, seed: int) -> dict[str, list[Described]]:
-    """What each of several systems, trained or read from `runs/`, says of the same `n` test images.
-
-    Raises `ConfigError` if one of them cannot be built, before any is trained.
-    """
-    for experiment in experiments.values():
-        build(experiment)
+    """What each of several systems, trained or read from `runs/`, says of the same `n` test images."""
     found = {}
     for name, experiment in experiments.items():
         model, prepared, _ = runs.trained(experiment)

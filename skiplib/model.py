@@ -46,19 +46,13 @@ class Code:
 
 
 class SkipNet(nn.Module):
-    """E, T, C, M and D of the paper, wired by Eqs. 1-7; `SkipNet(experiment("ours_aligned", "demo"))`.
-
-    Raises `ConfigError` if two switches do not go together.
-    """
+    """E, T, C, M and D of the paper, wired by Eqs. 1-7; `SkipNet(experiment("ours_aligned", "demo"))`."""
 
     tasks = frozenset(product(MODALITIES, MODALITIES))  # the directions that it can `translate`
 
     def __init__(self, experiment: Experiment) -> None:
         super().__init__()
         self.experiment = experiment
-        attend = experiment.speech_decoder.attend
-        if attend == "slots" and experiment.memory.kind != "attention":
-            raise ConfigError("speech_decoder.attend=slots needs memory.kind=attention")
         self.image_encoder = image_encoder(experiment)
         self.text_encoder = TextEncoder(experiment)
         self.speech_encoder = SpeechEncoder(experiment)

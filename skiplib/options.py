@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class Frozen(BaseModel):
@@ -38,6 +38,12 @@ class World(Frozen):
     train_sentences: Size = 22_377
     test_sentences: Size = 1_000
     test_draw: int = Field(1, ge=0)  # which draw of test items; draw 0 served to choose the configuration
+
+    @model_validator(mode="after")
+    def _scenes_have_places(self) -> World:
+        if not self.things[0] <= self.things[1] <= 3:
+            raise ValueError(f"things={self.things} are the fewest and the most in a scene, of 1 to 3")
+        return self
 
     def stream(self, split: str) -> str:
         """The name of the random numbers that `split` is drawn from; `test_draw` leaves training alone."""
@@ -245,14 +251,3 @@ class Evaluation(Frozen):
 
     scenes: Size = 1_000
     sentences: Size = 1_000
-
-
-def explain(error: ValidationError) -> str:
-    """The switches that do not fit, one after the other, and why."""
-    lines = []
-    for e in error.errors():
-        where, said = ".".join(map(str, e["loc"])), e["msg"].removeprefix("Value error, ")
-        # Of two switches that do not go together the input is all of their group: the message names them.
-        got = "" if isinstance(e["input"], dict) else f" (got {e['input']!r})"
-        lines.append(f"{where}: {said}{got}" if where else said)
-    return "a switch has a value that does not fit: " + "; ".join(lines)

@@ -24,7 +24,7 @@ NETWORKS: dict[str, type[Baseline]] = {
 
 
 def build(experiment: Experiment) -> System:
-    """The network of `experiment`, untrained. Raises `ConfigError` if two switches do not go together."""
+    """The network of `experiment`, untrained."""
     return NETWORKS.get(experiment.variant, SkipNet)(experiment)
 
 

@@ -1,3 +1,5 @@
+from inspect import unwrap
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,11 +32,40 @@ def test_every_variant_at_every_scale_survives_json(variant, scale):
         ({"overlay": {"optim.rate": -1.0}}, "optim.rate"),
         ({"overlay": {"alignment.weight": float("nan")}}, "alignment.weight"),
         ({"seed": -1}, "seed"),
+        ({"seed": 5_000_000_000}, "seed"),
+        ({"overlay": {"world.things": (5, 2)}}, r"things=\(5, 2\)"),
+        ({"overlay": {"world.things": (2, 5)}}, r"things=\(2, 5\)"),
+        ({"overlay": {"image.size": 128}}, "do not lead from 4 to 128 pixels"),
+        ({"variant": "separate", "overlay": {"image.size": 128}}, "do not lead from 4 to 128 pixels"),
     ],
 )
 def test_a_wrong_name_or_value_is_told_with_what_exists(given_, named):
     with pytest.raises(ConfigError, match=named):
         experiment(**given_)
+
+
+@pytest.mark.parametrize(
+    ("given_", "named"),
+    [
+        ({"overlay": "memory.slots=3"}, "parse_overlay"),
+        ({"overlay": ["memory.slots"]}, "parse_overlay"),
+        ({"overlay": {3: 4}, "variant": "piecewise"}, "unknown switch 3"),
+        ({"variant": ["no_T"]}, r"unknown variant \['no_T'\]"),
+        ({"corpus": None}, "unknown corpus None"),
+    ],
+)
+def test_what_is_no_name_or_no_mapping_is_refused(given_, named):
+    with pytest.raises(ConfigError, match=named):
+        unwrap(experiment)(**given_)  # without the tests' own check of types
+
+
+def test_what_a_system_lacks_forbids_nothing():
+    assert experiment("piecewise", overlay={"image.size": 128}).image.size == 128  # it paints nothing
+    features = {"image.features": "efficientnet_lite0"}
+    for variant in set(VARIANTS) - {"cyclegan"}:
+        assert experiment(variant, overlay=features).image.features == "efficientnet_lite0"
+    assert experiment("separate", overlay={"speech_decoder.attend": "slots"}).memory.kind == "attention"
+    assert experiment(seed=2**32 - 1).seed == 2**32 - 1
 
 
 def test_a_corpus_of_captions_is_no_voice_for_its_own_images():

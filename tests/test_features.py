@@ -45,7 +45,7 @@ def test_a_system_describes_by_features(variant):
 
 def test_a_cycle_over_features_is_refused():
     with pytest.raises(ConfigError, match=r"needs image\.features=none"):
-        build(experiment("cyclegan", "smoke", overlay=SEEN))
+        experiment("cyclegan", "smoke", overlay=SEEN)
 
 
 def test_weights_that_are_not_the_expected_ones_are_refused(monkeypatch):

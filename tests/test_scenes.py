@@ -110,5 +110,3 @@ def test_a_world_that_is_too_small_or_not_one_is_an_error() -> None:
         sample_scenes(tiny, "test", 50)
     with pytest.raises(ConfigError, match="split"):
         sample_scenes(DEMO, "valid", 1)
-    with pytest.raises(ConfigError, match="things"):
-        sample_scenes(World(things=(2, 5)), "train", 1)

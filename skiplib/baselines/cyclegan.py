@@ -13,7 +13,6 @@ from skiplib.baselines.coding import Baseline, Coder
 from skiplib.config import Experiment
 from skiplib.decoders import ImageDecoder
 from skiplib.encoders import ImageEncoder, SpeechEncoder, valid
-from skiplib.errors import ConfigError
 from skiplib.inputs import image_batch, mel_batch
 from skiplib.model import start_recurrence
 from skiplib.modes import untracked
@@ -34,8 +33,6 @@ class CycleGAN(Baseline):
 
     def __init__(self, experiment: Experiment) -> None:
         super().__init__(experiment)
-        if experiment.image.features != "none":
-            raise ConfigError("cyclegan encodes the images that it paints: it needs image.features=none")
         self.image_coder = Coder(ImageEncoder(experiment), experiment)
         self.speech_decoder = SpeechDecoder(experiment)
         self.speech_coder = Coder(SpeechEncoder(experiment), experiment)
