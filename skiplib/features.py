@@ -16,10 +16,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from skiplib.config import Image
+from skiplib import text
+from skiplib.config import Experiment, Image
 from skiplib.errors import ConfigError
 from skiplib.files import digest
-from skiplib.inputs import image_array, image_batch
+from skiplib.inputs import image_array, image_batch, mel_batch
 
 SIZE = 224  # pixels a side of what the network sees
 WIDTH = 1_280  # of its features: maps of the last layer, averaged over the image
@@ -57,6 +58,15 @@ def seen_batch(images: Any, options: Image) -> Float[Tensor, "n *seen"]:
             return images.float()
         images = [image.permute(1, 2, 0).numpy() for image in images]
     return features(images)
+
+
+def encoder_inputs(x: Any, source: str, experiment: Experiment, device: torch.device) -> tuple[Tensor, ...]:
+    """What the encoder of `source` takes, on `device`: what is seen of images, or sentences or mels as padded
+    symbols or frames with their lengths. Raises `DataError` on input that cannot be used."""
+    if source == "image":
+        return (seen_batch(x, experiment.image).to(device),)
+    padded, lengths = text.encode_batch(x) if source == "text" else mel_batch(x, experiment.audio.mels)
+    return padded.to(device), lengths.to(device)
 
 
 @lru_cache(maxsize=1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -24,8 +24,8 @@ from skiplib.config import Experiment
 from skiplib.decoders import ImageDecoder, TextDecoder
 from skiplib.encoders import Encoded, SpeechEncoder, TextEncoder, image_encoder
 from skiplib.errors import ConfigError
-from skiplib.features import seen_batch
-from skiplib.inputs import check_batch, mel_batch
+from skiplib.features import encoder_inputs
+from skiplib.inputs import check_batch
 from skiplib.modes import as_used
 from skiplib.speech_decoder import SpeechDecoder
 
@@ -122,11 +122,12 @@ class SkipNet(nn.Module):
         """
         self._check(source)
         check_batch(x, source, batch)
-        encode = {"image": self._encode_images, "text": self._encode_texts, "speech": self._encode_mels}[
-            source
-        ]
+        encoder = self.get_submodule(f"{source}_encoder")
         self.eval()
-        parts = [encode(x[i : i + batch]) for i in range(0, len(x), batch)]
+        parts = []
+        for i in range(0, len(x), batch):
+            given = encoder_inputs(x[i : i + batch], source, self.experiment, self.device)
+            parts.append(self.bottleneck({source: encoder(*given)})[source])
         if parts[0].mask is not None:  # steps differ from batch to batch
             return _join_padded(parts)
         slots = None if parts[0].slots is None else torch.cat([p.slots for p in parts])
@@ -166,22 +167,6 @@ class SkipNet(nn.Module):
     def _check(self, modality: str) -> None:
         if modality not in MODALITIES:
             raise ConfigError(f"unknown modality {modality!r}; there are: {', '.join(MODALITIES)}")
-
-    def _encode_images(self, images: Any) -> Code:
-        seen = seen_batch(images, self.experiment.image).to(self.device)
-        return self.bottleneck({"image": self.image_encoder(seen)})["image"]
-
-    def _encode_texts(self, sentences: Sequence[str]) -> Code:
-        ids, lengths = text.encode_batch(sentences)
-        return self.bottleneck({"text": self.text_encoder(ids.to(self.device), lengths.to(self.device))})[
-            "text"
-        ]
-
-    def _encode_mels(self, mels: Sequence[Tensor | np.ndarray]) -> Code:
-        padded, lengths = mel_batch(mels, self.experiment.audio.mels)
-        return self.bottleneck(
-            {"speech": self.speech_encoder(padded.to(self.device), lengths.to(self.device))}
-        )["speech"]
 
 
 def code_norm(experiment: Experiment) -> nn.Module:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from skiplib.config import Experiment
 from skiplib.errors import ConfigError
+from skiplib.features import encoder_inputs
 from skiplib.inputs import check_batch
 from skiplib.model import code_norm
 from skiplib.objective import BatchA, BatchB
@@ -62,6 +63,11 @@ class Baseline(nn.Module, ABC):
         parts = [self.convert(x[i : i + batch], source, target) for i in range(0, len(x), batch)]
         return torch.cat(parts) if target == "image" else [y for part in parts for y in part]
 
+    def given(self, x: Any, source: str) -> tuple[Tensor, ...]:
+        """What an encoder of `source` takes of a batch, where the weights are."""
+        return encoder_inputs(x, source, self.experiment, self.device)
+
     @property
     def device(self) -> torch.device:
+        """Where the weights are, and what they are given goes."""
         return next(self.parameters()).device

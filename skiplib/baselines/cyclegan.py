@@ -13,7 +13,6 @@ from skiplib.baselines.coding import Baseline, Coder
 from skiplib.config import Experiment
 from skiplib.decoders import ImageDecoder
 from skiplib.encoders import ImageEncoder, SpeechEncoder, valid
-from skiplib.inputs import image_batch, mel_batch
 from skiplib.model import start_recurrence
 from skiplib.modes import untracked
 from skiplib.objective import BatchA, BatchB, added
@@ -71,10 +70,8 @@ class CycleGAN(Baseline):
     def convert(self, x: Any, source: str, target: str) -> Tensor | list[Tensor]:
         """One batch of images into speech, or of speech into images."""
         if target == "speech":
-            pixels = image_batch(x, self.experiment.image.size).to(self.device)
-            return self.speech_decoder.generate(self.image_coder(pixels))
-        padded, lengths = mel_batch(x, self.experiment.audio.mels)
-        return self.image_decoder.generate(self.speech_coder(padded.to(self.device), lengths.to(self.device)))
+            return self.speech_decoder.generate(self.image_coder(*self.given(x, source)))
+        return self.image_decoder.generate(self.speech_coder(*self.given(x, source)))
 
 
 class Discriminator(nn.Module):

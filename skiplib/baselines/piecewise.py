@@ -11,11 +11,10 @@ from skiplib.baselines.coding import Baseline, Coder
 from skiplib.config import Experiment
 from skiplib.decoders import TextDecoder
 from skiplib.encoders import TextEncoder, image_encoder
-from skiplib.features import seen_batch
 from skiplib.model import start_recurrence
 from skiplib.objective import BatchA, BatchB, added, spoken, written
 from skiplib.speech_decoder import SpeechDecoder
-from skiplib.text import decode, encode_batch
+from skiplib.text import decode
 
 SILENT = "."  # what is spoken of an image that nothing was written of
 
@@ -56,9 +55,8 @@ class Piecewise(Baseline):
             if target == "text":
                 return captions
             x = [caption.strip() or SILENT for caption in captions]
-        ids, lengths = (part.to(self.device) for part in encode_batch(x))
-        return self.speech_decoder.generate(self.text_coder(ids, lengths))
+        return self.speech_decoder.generate(self.text_coder(*self.given(x, "text")))
 
     def _write(self, images: Any) -> list[str]:
-        u = self.image_coder(seen_batch(images, self.experiment.image).to(self.device))
-        return [decode(row) for row in self.text_decoder.generate(u).tolist()]
+        ids = self.text_decoder.generate(self.image_coder(*self.given(images, "image")))
+        return [decode(row) for row in ids.tolist()]

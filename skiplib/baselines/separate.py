@@ -11,10 +11,9 @@ from skiplib.baselines.piecewise import Piecewise
 from skiplib.config import Experiment
 from skiplib.decoders import ImageDecoder, TextDecoder
 from skiplib.encoders import SpeechEncoder, TextEncoder
-from skiplib.inputs import mel_batch
 from skiplib.model import start_recurrence
 from skiplib.objective import BatchA, BatchB, painted, written
-from skiplib.text import decode, encode_batch
+from skiplib.text import decode
 
 
 class Separate(Piecewise):
@@ -41,10 +40,8 @@ class Separate(Piecewise):
     def convert(self, x: Any, source: str, target: str) -> Tensor | list[str] | list[Tensor]:
         """One batch in one of `tasks`."""
         if target == "image":
-            ids, lengths = (part.to(self.device) for part in encode_batch(x))
-            return self.image_decoder.generate(self.caption_coder(ids, lengths))
+            return self.image_decoder.generate(self.caption_coder(*self.given(x, source)))
         if source == "speech":
-            mels, lengths = (part.to(self.device) for part in mel_batch(x, self.experiment.audio.mels))
-            ids = self.transcript_decoder.generate(self.speech_coder(mels, lengths))
+            ids = self.transcript_decoder.generate(self.speech_coder(*self.given(x, source)))
             return [decode(row) for row in ids.tolist()]
         return super().convert(x, source, target)
