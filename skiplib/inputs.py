@@ -44,7 +44,7 @@ def image_array(image: Any, size: int) -> np.ndarray:
     """One picture as uint8 [size, size, 3]: EXIF rotation applied, transparency on white, centre cropped.
 
     `image`: a PIL image of any mode, or an array [height, width], [height, width, 3 or 4].
-    Raises `DataError` on anything else.
+    Raises `DataError` on anything else, and on a picture without pixels or that cannot be read.
     """
     if not isinstance(image, Image.Image):
         array = np.asarray(image)
@@ -54,10 +54,12 @@ def image_array(image: Any, size: int) -> np.ndarray:
             image = Image.fromarray(array)
         except TypeError as error:
             raise DataError(f"an array of shape {array.shape} is not an image") from error
+    if 0 in image.size:
+        raise DataError(f"an image of {image.width} x {image.height} pixels has none")
     try:
         image.load()  # PIL reads pixels late: a truncated file shows here
         image = _in_eight_bits(_upright(image))
-        if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        if image.mode in ("RGBA", "RGBa", "LA", "PA") or "transparency" in image.info:
             rgba = image.convert("RGBA")
             image = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
         return np.asarray(ImageOps.fit(image.convert("RGB"), (size, size), Image.Resampling.BOX))
@@ -92,6 +94,8 @@ def image_batch(images: Any, size: int) -> Float[Tensor, "batch 3 size size"]:
     """Pictures as floats in [-1, 1].
 
     `images`: uint8 [batch, 3, height, width], or a sequence of what `image_array` takes.
+
+    Raises `DataError` as `check_batch` and `image_array` do, and on such an array of another type.
     """
     if isinstance(images, Tensor | np.ndarray) and images.ndim == 4 and images.shape[1] == 3:
         pixels = images if isinstance(images, Tensor) else torch.from_numpy(np.array(images))

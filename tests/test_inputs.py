@@ -10,7 +10,7 @@ from skiplib.errors import DataError
 from skiplib.inputs import image_array, image_batch, mel_batch
 
 
-@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA", "P", "1", "CMYK", "I;16"])
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "RGBa", "L", "LA", "P", "1", "CMYK", "I;16"])
 def test_every_mode_of_picture_is_taken(mode):
     array = image_array(Image.new(mode, (50, 30)), 64)
     assert array.shape == (64, 64, 3) and array.dtype == np.uint8
@@ -31,6 +31,9 @@ def test_greys_of_more_than_eight_bits_keep_their_shades(dtype, white):
 
 def test_transparency_is_white_and_rotation_is_applied():
     assert image_array(Image.new("RGBA", (8, 8), (0, 0, 0, 0)), 8).min() == 255
+    half = Image.new("RGBA", (8, 8), (200, 100, 0, 128))
+    premultiplied = image_array(half.convert("RGBa"), 8).astype(int)
+    assert np.abs(premultiplied - image_array(half, 8)).max() <= 2
     image = Image.new("RGB", (8, 8), "black")
     image.paste("white", (0, 0, 8, 4))
     exif = image.getexif()
@@ -49,7 +52,14 @@ def test_a_batch_may_be_arrays_or_pictures():
 
 
 @pytest.mark.parametrize(
-    "bad", [np.zeros((4, 4), np.float32), np.zeros((0, 4, 3), np.uint8), np.zeros(4, np.uint8)]
+    "bad",
+    [
+        np.zeros((4, 4), np.float32),
+        np.zeros((0, 4, 3), np.uint8),
+        np.zeros(4, np.uint8),
+        Image.new("RGB", (0, 0)),
+        Image.new("L", (0, 5)),
+    ],
 )
 def test_what_is_no_picture_is_refused(bad):
     with pytest.raises(DataError):
