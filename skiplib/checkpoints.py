@@ -17,9 +17,10 @@ from torch import Tensor
 
 from skiplib import config
 from skiplib.config import Experiment
-from skiplib.errors import CheckpointError, DataError, SkiplibError
+from skiplib.errors import CheckpointError, DataError
 from skiplib.files import digest, whole
 from skiplib.prepare import prepared_hash
+from skiplib.presets import VARIANTS
 from skiplib.systems import System, build
 
 FORMAT = "1"
@@ -113,15 +114,19 @@ def begun_with(experiment: Experiment) -> dict[str, str]:
 
 def _named(path: Path, metadata: Mapping[str, str]) -> Experiment:
     try:
-        return Experiment.model_validate_json(metadata["experiment"])
+        named = Experiment.model_validate_json(metadata["experiment"])
     except (KeyError, ValidationError) as error:
         raise CheckpointError(f"{path} names no experiment that there is: {error}") from error
+    if named.variant not in VARIANTS:  # `build` would take it for the network of ours
+        raise CheckpointError(f"{path} is of variant {named.variant!r}; there are: {', '.join(VARIANTS)}")
+    return named
 
 
 def load_model(path: Path) -> System:
     """The trained model of a checkpoint, ready to translate.
 
-    Raises `CheckpointError` as `experiment_of` does, and if the weights do not fit the experiment they name.
+    Raises `CheckpointError` as `experiment_of` does, and if the weights are not finite or do not fit the
+    experiment they name.
     """
     tensors, metadata = read(path)
     experiment = _named(path, metadata)
@@ -129,8 +134,10 @@ def load_model(path: Path) -> System:
         model = build(experiment)
         weights = {n.removeprefix("model."): t for n, t in tensors.items() if n.startswith("model.")}
         model.load_state_dict(weights)
-    except (RuntimeError, SkiplibError) as error:
+    except RuntimeError as error:
         raise CheckpointError(f"the weights in {path} do not fit the model it names: {error}") from error
+    if broken := [name for name, tensor in weights.items() if not tensor.isfinite().all()]:
+        raise CheckpointError(f"the weights {broken[0]} in {path} are not all numbers: train it again")
     return model.eval()
 
 

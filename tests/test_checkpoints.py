@@ -49,6 +49,22 @@ def test_another_version_or_shape_is_refused(path, model):
         checkpoints.load_model(path)
 
 
+def test_a_variant_that_there_is_not_is_no_network_of_ours(path, smoke):
+    checkpoints.save(path, load_file(path), smoke.model_copy(update={"variant": "nope"}))
+    for read in (checkpoints.load_model, checkpoints.experiment_of):
+        with pytest.raises(CheckpointError, match="variant 'nope'; there are: ours, ours_aligned"):
+            read(path)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_not_numbers_are_refused(path, smoke, value):
+    tensors = load_file(path)
+    tensors["model.text_encoder.project.bias"][3] = value
+    checkpoints.save(path, tensors, smoke)
+    with pytest.raises(CheckpointError, match=r"text_encoder\.project\.bias .* are not all numbers"):
+        checkpoints.load_model(path)
+
+
 def test_a_checkpoint_is_of_all_the_code_that_trains(tmp_path):
     def reached(module):
         cell = nbformat.v4.new_code_cell(f"import skiplib.{module}")
