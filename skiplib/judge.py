@@ -24,7 +24,8 @@ from num2words import num2words
 from torchaudio.functional import resample
 from tqdm import tqdm
 
-from skiplib.errors import JudgeError
+from skiplib.audio import mono, whole_hertz
+from skiplib.errors import DataError, JudgeError
 from skiplib.files import digest as sha256
 
 RATE = 16_000  # Hz, what Whisper hears
@@ -83,9 +84,9 @@ class WhisperJudge:
         """The transcripts, cased and punctuated as Whisper writes them; "" where nothing is heard.
 
         A clip shorter than 0.1 s gives "". Another `rate` (Hz) than 16,000 is resampled, channels are
-        averaged. A transcript ends at 8 tokens and 10 more a second, which only loops reach.
+        averaged, integers scaled. A transcript ends at 8 tokens and 10 more a second, which only loops reach.
 
-        Raises `JudgeError` for a waveform with other dimensions or with values that are not finite.
+        Raises `JudgeError` as `prepare` does.
         """
         clips = [prepare(waveform, rate) for waveform in waveforms]
         with ThreadPoolExecutor(self.threads) as pool:
@@ -111,18 +112,18 @@ class WhisperJudge:
 def prepare(waveform: np.ndarray, rate: int) -> np.ndarray:
     """A waveform as Whisper wants it: float32 [time] at 16,000 Hz.
 
-    `waveform` is [time] or [time, channels] at `rate` Hz.
+    `waveform` is [time] or [time, channels] at `rate` Hz, of floats in [-1, 1] or of integers.
 
-    Raises `JudgeError` for other dimensions, a rate below 1, or values that are not finite.
+    Raises `JudgeError` for what `audio.mono` refuses, a rate that is no positive whole number of Hz, or
+    values that are not finite.
     """
-    wave = np.asarray(waveform)
-    if wave.ndim == 2:
-        wave = wave.mean(axis=1)
-    if wave.ndim != 1:
-        raise JudgeError(f"a waveform is [time] or [time, channels], not {waveform.shape}")
+    given, rate = rate, whole_hertz(rate)
     if rate < 1:
-        raise JudgeError(f"a sampling rate is a positive number of Hz, not {rate}")
-    wave = wave.astype(np.float32)
+        raise JudgeError(f"a sampling rate is a positive whole number of Hz, not {given!r}")
+    try:
+        wave = mono(waveform).astype(np.float32)
+    except DataError as error:
+        raise JudgeError(str(error)) from error
     if not np.isfinite(wave).all():
         raise JudgeError("a waveform holds NaN or infinite values: what made it has diverged")
     if rate != RATE and wave.size:

@@ -1,3 +1,5 @@
+from inspect import unwrap
+
 import numpy as np
 import pytest
 import torch
@@ -26,6 +28,15 @@ def test_a_mel_has_a_frame_every_12_5_ms_and_80_bands_in_0_to_1():
 def test_a_rate_that_is_none_is_refused(rate):
     with pytest.raises(DataError, match="whole number of Hz from 1,000 to 400,000"):
         prepare_wave(np.ones(8_000, np.float32), rate, Audio())
+
+
+BAD_RATES = [np.nan, np.inf, 22_050.5, "16000", "fast", None, np.array([8_000, 16_000]), np.array([None, 1])]
+
+
+@pytest.mark.parametrize("rate", BAD_RATES)
+def test_a_rate_of_another_type_is_refused(rate):
+    with pytest.raises(DataError, match="whole number of Hz from 1,000 to 400,000"):
+        unwrap(prepare_wave)(np.ones(8_000, np.float32), rate, Audio())  # without the tests' check of types
 
 
 @pytest.mark.parametrize("kind", [np.uint8, np.int16, np.int32])
@@ -88,6 +99,14 @@ def test_a_mel_of_a_few_frames_is_a_short_wave(frames):
     assert len(wave) == max(1, frames - 1) * AUDIO.hop and torch.isfinite(wave).all()
 
 
+def test_a_mel_may_be_an_array_and_has_its_80_bands():
+    mel = np.random.default_rng(0).random((9, 80)).astype(np.float16)
+    assert torch.equal(to_waves([mel], AUDIO)[0], to_waves([torch.from_numpy(mel)], AUDIO)[0])
+    for bad, shape in ((torch.rand(9, 40), r"\(9, 40\)"), (np.zeros(80), r"\(80,\)")):
+        with pytest.raises(DataError, match=rf"mel 1 has shape {shape}; \[time, 80\] is needed"):
+            to_waves([mel, bad], AUDIO)
+
+
 def test_a_wave_too_short_for_a_mel_is_refused():
     assert len(to_mel(torch.rand(AUDIO.fft // 2 + 1), AUDIO)) > 0
     with pytest.raises(DataError, match="1024 samples are too short"):
@@ -114,6 +133,12 @@ def test_any_rate_becomes_16_khz(rate):
     ("wave", "word"),
     [
         (np.zeros(0), "no samples"),
+        (np.zeros((5, 0)), "no samples"),
+        (np.ones((2, 2, 2)), r"\[time, channels\], not of shape \(2, 2, 2\)"),
+        (np.ones(()), r"\[time, channels\], not of shape \(\)"),
+        (np.ones((2, 44_100)), r"\[time, channels\], and shape \(2, 44100\) has more channels than samples"),
+        (np.array([None, 0.5]), "integers or floats, not of object"),
+        (np.array(["loud"]), "integers or floats"),
         (np.zeros(16_000), "silent"),
         (np.full(16_000, 0.3, np.float32), "silent"),
         (np.full((16_000, 2), [0.3, -0.1]), "silent"),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from inspect import unwrap
+
 import numpy as np
 import pytest
 from hibari import Hibari
 
 from skiplib.errors import JudgeError
-from skiplib.judge import WhisperJudge, normalise, packaged_weights
+from skiplib.judge import WhisperJudge, normalise, packaged_weights, prepare
 from skiplib.metrics import wer
 
 RATE = 24_000  # Hz, the voice's
@@ -45,17 +47,36 @@ def test_babble_does_not_loop(judge: WhisperJudge) -> None:
     assert len(judge.transcribe([babble], 16_000)[0].split()) <= 40
 
 
+def test_integers_are_heard_as_floats_are(spoken: list[np.ndarray]) -> None:
+    whole = (spoken[0] * 32_767).round().astype(np.int16)
+    assert np.abs(prepare(whole, RATE) - prepare(whole / 32_767, RATE)).max() < 1e-6
+
+
 @pytest.mark.parametrize(
-    "waveform", [np.array([0.0, np.nan] * 8_000), np.full(16_000, np.inf), np.zeros((2, 2, 2))]
+    "waveform",
+    [
+        np.array([0.0, np.nan] * 8_000),
+        np.full(16_000, np.inf),
+        np.zeros((2, 2, 2)),
+        np.zeros((1, 16_000)),
+        np.zeros((2, 16_000)),
+        np.array([None] * 16_000),
+    ],
 )
 def test_what_is_no_waveform_is_refused(judge: WhisperJudge, waveform: np.ndarray) -> None:
     with pytest.raises(JudgeError):
         judge.transcribe([waveform], 16_000)
 
 
-def test_bad_rate_is_refused(judge: WhisperJudge) -> None:
-    with pytest.raises(JudgeError, match="rate"):
-        judge.transcribe([np.zeros(16_000)], 0)
+def test_channels_come_last() -> None:
+    with pytest.raises(JudgeError, match=r"\[time, channels\], and shape \(2, 800\) has more channels"):
+        prepare(np.zeros((2, 800)), 16_000)
+
+
+@pytest.mark.parametrize("rate", [0, -1, np.nan, np.inf, 22_050.5, "fast", None])
+def test_bad_rate_is_refused(rate: object) -> None:
+    with pytest.raises(JudgeError, match="positive whole number of Hz"):
+        unwrap(prepare)(np.zeros(16_000), rate)  # without the tests' own check of types
 
 
 def test_other_weights_are_refused() -> None:
