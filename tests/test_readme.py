@@ -1,6 +1,8 @@
 import re
 
 import pytest
+import soundfile
+from PIL import Image
 from test_claims import runs
 
 from skiplib import paper
@@ -12,12 +14,26 @@ from skiplib.pooled import is_as_named
 from skiplib.presets import PAPER_STEPS
 from skiplib.readme import END, NOTHING, START, bars, systems, tables, updated
 from skiplib.records import read_records
+from skiplib.scenes import render, sample_scenes
 from skiplib.team import Team
+from skiplib.voice import speak
 
 
 def test_the_readme_follows_from_the_records():
     text = (ROOT / "README.md").read_text()
     assert updated(text, tables(read_records(RECORDS_DIR))) == text, "run: python -m skiplib.readme"
+
+
+def test_its_python_runs_as_printed(tmp_path, monkeypatch):
+    (code,) = re.findall("```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+    (tmp_path / "skiplib").symlink_to(ROOT / "skiplib")
+    (scene,) = sample_scenes(experiment().world, "test", 1)
+    Image.fromarray(render(scene)).save(tmp_path / "scene.png")
+    soundfile.write(tmp_path / "sentence.wav", speak("a small red circle"), 16_000)
+    monkeypatch.chdir(tmp_path)
+    made = {}
+    exec(code, made)
+    assert len(made["wave"]) > 16_000 and "red circle" in made["said"]
 
 
 def test_without_records_nothing_is_claimed():
