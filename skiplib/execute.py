@@ -140,6 +140,7 @@ class Lines:
         self.rest, self.drawn = "", 0.0
 
     def write(self, text: str) -> None:
+        """Print the lines that `text` ends; what comes after the last waits for its own end."""
         from tqdm import tqdm
 
         *lines, self.rest = re.split(r"(?<=\n)|(?<=\r)(?!\n)", self.rest + text)
@@ -152,6 +153,7 @@ class Lines:
                 tqdm.write(line.rstrip("\r\n"))
 
     def flush(self) -> None:
+        """Flush what has been printed; a line without an end goes on waiting."""
         sys.stdout.flush()
 
 

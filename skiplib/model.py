@@ -162,6 +162,7 @@ class SkipNet(nn.Module):
 
     @property
     def device(self) -> torch.device:
+        """Where the weights are, and what they are given goes."""
         return self.text_encoder.embedding.weight.device
 
     def _check(self, modality: str) -> None:

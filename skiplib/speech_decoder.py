@@ -166,6 +166,7 @@ class ResidualGRU(nn.Module):
         self.layers = nn.ModuleList(nn.GRU(size, hidden, batch_first=True) for size in sizes)
 
     def state(self, start: Float[Tensor, "1 batch hidden"]) -> Float[Tensor, "layers batch hidden"]:
+        """`start` as the state that every layer begins with."""
         return start.expand(len(self.layers), -1, -1)
 
     def forward(

@@ -43,12 +43,15 @@ def normalise(sentence: str) -> str:
 
 
 def encode(sentence: str) -> list[int]:
-    """Symbol numbers of a normalised sentence, closed by the end symbol."""
+    """Symbol numbers of a sentence, closed by the end symbol. Raises `DataError` as `normalise` does."""
     return [_IDS[c] for c in normalise(sentence)] + [END_ID]
 
 
 def encode_batch(sentences: Sequence[str]) -> tuple[Int[Tensor, "batch time"], Int[Tensor, " batch"]]:
-    """Padded symbol numbers and their lengths, the end symbol included."""
+    """Padded symbol numbers and their lengths, the end symbol included.
+
+    Raises `DataError` if there is no sentence, or on one that `normalise` refuses.
+    """
     if not sentences:
         raise DataError("there is no sentence to encode")
     rows = [torch.tensor(encode(s)) for s in sentences]
