@@ -138,8 +138,8 @@ def experiment(
     for kind, name in zip(known, (variant, scale, corpus), strict=True):
         if not isinstance(name, str) or name not in known[kind]:
             raise ConfigError(f"unknown {kind} {name!r}; there are: {', '.join(known[kind])}")
-    given = dict(overlay or {})
-    if variant in BASELINES and (lacking := [n for n in given if str(n).partition(".")[0] in BOTTLENECK]):
+    given = {str(name): value for name, value in (overlay or {}).items()}
+    if variant in BASELINES and (lacking := [n for n in given if n.partition(".")[0] in BOTTLENECK]):
         raise ConfigError(f"{lacking[0]} sets nothing of {variant}, which has no {', '.join(BOTTLENECK)}")
     preset = SCALES[scale] | VARIANTS[variant] | CORPORA[corpus].get(scale, {})
     values: dict[str, Any] = {"variant": variant, "scale": scale, "corpus": corpus, "seed": seed}

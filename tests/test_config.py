@@ -49,7 +49,7 @@ def test_a_wrong_name_or_value_is_told_with_what_exists(given_, named):
     [
         ({"overlay": "memory.slots=3"}, "parse_overlay"),
         ({"overlay": ["memory.slots"]}, "parse_overlay"),
-        ({"overlay": {3: 4}, "variant": "piecewise"}, "unknown switch 3"),
+        ({"overlay": {3: 4}, "variant": "piecewise"}, "unknown switch '3'"),
         ({"variant": ["no_T"]}, r"unknown variant \['no_T'\]"),
         ({"corpus": None}, "unknown corpus None"),
     ],
