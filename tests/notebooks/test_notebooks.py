@@ -190,7 +190,7 @@ def test_06_sweeps_finds_the_records_of_its_points(place: Path) -> None:
     notebook = executed(place, "06_sweeps")
     assert pictures(notebook) == 1
     told = outputs(notebook, "text/markdown")
-    assert told.count("make sweep SWEEP=") == len(SWEEPS)
+    assert told.count("make sweep SWEEP=") == sum("ours_aligned" in sweep.systems for sweep in SWEEPS)
     assert told.count("Stopped with an error: `ours_aligned` with `memory.slots=64`, seed 2.") == 1
     divergences = executed(place, "07_divergences")
     text = outputs(divergences, "text/markdown")
