@@ -20,7 +20,7 @@ from skiplib.execute import SHOWN, sources, stopped
 from skiplib.footers import footer
 from skiplib.overlays import format_overlay
 from skiplib.prepare import folder_name
-from skiplib.records import run_id
+from skiplib.records import overlay_digest, run_id
 from skiplib.report import index, question, render
 from skiplib.sweeps import SWEEPS, named, overlays
 
@@ -64,7 +64,7 @@ POINTS = [
     for system in sweep.systems
     for overlay in overlays(sweep, system, SCALE, CORPUS)
 ]
-OVERLAYS = {run_id("", "", "", 0, overlay).split("-")[-1]: overlay for _, overlay in POINTS if overlay}
+OVERLAYS = {overlay_digest(overlay): overlay for _, overlay in POINTS if overlay}
 SWEPT = sorted(  # the record of each point and seed; some points are a system's defaults
     {
         f"runs/records/{run_id(CORPUS, SCALE, system, seed, overlay)}.json"
@@ -109,11 +109,11 @@ def pages(folder, prefix=""):
     """The pages that a study has in its folder, for an index: title, path, and what it answers. One that is not
     rendered today was by an earlier run."""
     for name, title in PAGES_OF_ALL.items():
-        asked = question(Path("notebooks", f"{name}.ipynb"))
-        if folder == PAGES and name not in TITLES:
-            asked += " (Of an earlier run: its foot says which.)"
-        if Path(folder, f"{name}.html").exists():
-            yield prefix + title, Path(folder, f"{name}.html"), asked
+        page = Path(folder, f"{name}.html")
+        if page.exists():
+            earlier = folder == PAGES and name not in TITLES
+            asked = question(Path("notebooks", f"{name}.ipynb"))
+            yield prefix + title, page, asked + earlier * " (Of an earlier run: its foot says which.)"
 
 
 def of_run(wildcards):

@@ -11,11 +11,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 _COLUMNS = ("i2s_bleu1", "i2s_bleu2", "i2s_bleu3", "i2s_bleu4", "i2s_i2t_wer")
-TABLE_1 = {
-    "cyclegan": dict(zip(_COLUMNS, (26.2, 20.1, 11.3, 9.2, 0.121), strict=True)),
-    "piecewise": dict(zip(_COLUMNS, (68.2, 51.9, 39.2, 30.1, 0.041), strict=True)),
-    "ours": dict(zip(_COLUMNS, (69.2, 52.1, 40.8, 29.9, 0.039), strict=True)),
+_TABLE_1 = {
+    "cyclegan": (26.2, 20.1, 11.3, 9.2, 0.121),
+    "piecewise": (68.2, 51.9, 39.2, 30.1, 0.041),
+    "ours": (69.2, 52.1, 40.8, 29.9, 0.039),
 }
+TABLE_1 = {system: dict(zip(_COLUMNS, row, strict=True)) for system, row in _TABLE_1.items()}
 TABLE_3 = {"ours": {"s2t_wer": 0.0388, "t2s_wer": 0.105}}
 TABLE_4 = {
     "no_M": {"i2t_bleu1": 65.2, "s2t_wer": 0.0699},

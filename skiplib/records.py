@@ -82,11 +82,14 @@ class Record(Part):
 
 
 def run_id(corpus: str, scale: str, system: str, seed: int, overlay: Mapping[str, Any] | None = None) -> str:
-    """`<corpus>-<scale>-<system>-s<seed>`, and eight hex digits of the overlay's hash if there is one."""
+    """`<corpus>-<scale>-<system>-s<seed>`, and its `overlay_digest` if there is an overlay."""
     name = f"{corpus}-{scale}-{system}-s{seed}"
-    if not overlay:
-        return name
-    return f"{name}-{hashlib.sha256(json.dumps(overlay, sort_keys=True).encode()).hexdigest()[:8]}"
+    return f"{name}-{overlay_digest(overlay)}" if overlay else name
+
+
+def overlay_digest(overlay: Mapping[str, Any]) -> str:
+    """Eight hex digits of the hash of an overlay, whatever the order of its switches."""
+    return hashlib.sha256(json.dumps(overlay, sort_keys=True).encode()).hexdigest()[:8]
 
 
 def make_record(

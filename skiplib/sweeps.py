@@ -118,7 +118,7 @@ def overlays(
 
 def name(system: str, overlay: Mapping[str, Any]) -> str:
     """That of a point's notebook: the system, and what its record's name ends in if there are switches."""
-    return "-".join([system, *records.run_id("", "", "", 0, overlay).split("-")[4:]])
+    return f"{system}-{records.overlay_digest(overlay)}" if overlay else system
 
 
 def stopped(

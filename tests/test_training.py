@@ -269,17 +269,22 @@ def test_the_step_that_diverged_is_in_the_log_and_goes_when_the_run_goes_on(
     assert pd.read_csv(folder / logbook.TABLE)["step"].tolist() == [0, 11]
 
 
-def test_a_loss_that_explodes_stops_the_run_and_an_odd_batch_does_not(prepared, folder, monkeypatch):
-    """Three steps of too much end it; two do not, nor does an interruption forget how it began."""
-    whole = experiment("ours", "smoke", overlay={"optim.joint": 1.0})
-    losses = iter([2.0, 7.0, 7.0, 5.0, 6.5, 6.5, None, 6.5, 6.5, 6.5])
+def as_told(losses):
+    """An objective of these values, one after the other; None is an interruption."""
 
     def lost(model, *_):
         if (loss := next(losses)) is None:
             raise Interrupted
         return sum(p.sum() for p in model.image_decoder.parameters()) * 0.0 + loss, {"image": loss}
 
-    monkeypatch.setattr(systems, "objective", lost)
+    return lost
+
+
+def test_a_loss_that_explodes_stops_the_run_and_an_odd_batch_does_not(prepared, folder, monkeypatch):
+    """Three steps of too much end it; two do not, nor does an interruption forget how it began."""
+    whole = experiment("ours", "smoke", overlay={"optim.joint": 1.0})
+    losses = iter([2.0, 7.0, 7.0, 5.0, 6.5, 6.5, None, 6.5, 6.5, 6.5])
+    monkeypatch.setattr(systems, "objective", as_told(losses))
     monkeypatch.setattr(divergence, "STEPS", 3)
     monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0.0)
     with pytest.raises(Interrupted):
@@ -304,13 +309,7 @@ def test_what_had_learned_before_is_held_against_what_had_not(prepared, tmp_path
     monkeypatch.setattr(divergence, "STEPS", 3)
     train(smoke, prepared, tmp_path / "first")
     losses = iter([4.0, 0.5, 11.0, 11.0, None, 11.0, 13.0, 13.0, 13.0])  # the first of untrained weights
-
-    def lost(model, *_):
-        if (loss := next(losses)) is None:
-            raise Interrupted
-        return sum(p.sum() for p in model.image_decoder.parameters()) * 0.0 + loss, {"image": loss}
-
-    monkeypatch.setattr(systems, "objective", lost)
+    monkeypatch.setattr(systems, "objective", as_told(losses))
     monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0.0)
     fine = experiment("ours", "smoke", seed=5, overlay={"optim.start": "first", "optim.joint": 1.0})
     with pytest.raises(Interrupted):
