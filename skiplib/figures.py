@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from jaxtyping import Float, UInt8
+from matplotlib.ticker import LogLocator, NullFormatter
 from sklearn.decomposition import PCA
 from torch import Tensor
 
@@ -125,6 +126,9 @@ def training_curves(
         low, high = drawn[name].min(), drawn[name].max()
         if name not in LABELS and low > 0 and high > 20 * low:
             ax.set_yscale("log")
+            ax.yaxis.set_major_locator(LogLocator(subs=(1, 3)))
+            ax.yaxis.set_major_formatter("{x:g}")  # matplotlib's own writes powers as mathematics
+            ax.yaxis.set_minor_formatter(NullFormatter())
         ax.set(title=name.replace("_", " "), xlabel="step", ylabel=LABELS.get(name, "loss"))
     figure.describe(f"One run, {len(log)} rows of its log: grey as logged, blue a running median.")
     return figure

@@ -78,6 +78,14 @@ def test_training_curves(rows: int, tmp_path: Path) -> None:
     assert [ax.get_ylabel() for ax in figure.axes[:3]] == ["loss", "loss", "learning rate"]
     assert figure.axes[3].get_legend() is not None
     assert figure.axes[0].get_yscale() == ("log" if rows > 1 else "linear")
+    shown = [
+        label.get_text()
+        for which in ("major", "minor")
+        for label in figure.axes[0].get_yticklabels(which=which)
+    ]
+    assert not any("$" in text for text in shown) and (
+        rows == 1 or {"1", "3", "10", "30", "100"} <= set(shown)
+    )
 
 
 def test_a_sweep_draws_what_ran(tmp_path: Path) -> None:
