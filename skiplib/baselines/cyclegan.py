@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
 
 from skiplib import losses
 from skiplib.baselines.coding import Baseline, Coder
@@ -75,16 +76,19 @@ class CycleGAN(Baseline):
 
 
 class Discriminator(nn.Module):
-    """Real or made, patch by patch: convolutions (kernel 4, stride 2) as wide as E_img's, instance norm."""
+    """Real or made, patch by patch: convolutions (kernel 4, stride 2) as wide as E_img's.
+
+    Their spectral norm is 1 (Miyato et al. 2018): with instance norm a discriminator that was ahead drowned
+    both cycles (DECISIONS.md 26).
+    """
 
     def __init__(self, channels: int, experiment: Experiment) -> None:
         super().__init__()
         layers: list[nn.Module] = []
         for after in experiment.image_encoder.channels:
-            norm = nn.InstanceNorm2d(after) if layers else nn.Identity()  # none on the pixels' own layer
-            layers += [nn.Conv2d(channels, after, 4, 2, 1), norm, nn.LeakyReLU(0.2)]
+            layers += [spectral_norm(nn.Conv2d(channels, after, 4, 2, 1)), nn.LeakyReLU(0.2)]
             channels = after
-        self.layers = nn.Sequential(*layers, nn.Conv2d(channels, 1, 3, padding=1))
+        self.layers = nn.Sequential(*layers, spectral_norm(nn.Conv2d(channels, 1, 3, padding=1)))
 
     def forward(self, x: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch 1 _ _"]:
         """A score for each patch, 1 for true and 0 for made, as LSGAN has it."""
