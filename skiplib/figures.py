@@ -224,6 +224,7 @@ def intervals(
         if marks and name in marks:
             marked = ax.axvline(marks[name], color="C1", linestyle="--", label="bar")
         ax.set(title=name, xlabel="mean and 95% interval", ylabel="", ylim=(len(names) - 0.5, -0.5))
+        ax.locator_params(axis="x", nbins=int(width))  # one number an inch
         if i % columns:
             ax.set_yticklabels([])
     if marked:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -149,6 +150,17 @@ def test_intervals_show_what_was_given(tmp_path: Path) -> None:
     assert (
         seeds == "Means with 95% intervals, items resampled, seeds by Student's t; seeds = 3, n = 300 to 900."
     )
+
+
+def test_the_numbers_below_intervals_leave_room_for_each_other(tmp_path: Path) -> None:
+    rows = [(metric, 0.9267, 0.9119, 0.9405, 300) for metric in ("content", "facts", "agreement")]
+    frame = pd.DataFrame(rows, columns=["metric", "mean", "low", "high", "n"]).assign(system="ours_aligned")
+    figure = saved(
+        figures.intervals(frame, "system", "metric", marks={"facts": 0.9, "content": 0.9}), tmp_path
+    )
+    for ax in figure.axes:
+        boxes = [label.get_window_extent() for label in ax.get_xticklabels() if label.get_text()]
+        assert len(boxes) > 2 and all(a.x1 + 4 < b.x0 for a, b in itertools.pairwise(boxes))
 
 
 def test_what_is_shown_carries_its_caption_as_alternative_text() -> None:
