@@ -134,7 +134,10 @@ def test_an_image_of_which_nothing_is_written_is_still_spoken(
 def test_cyclegan_can_learn_a_few_cycles_by_heart(batch: Batch, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each comes back nearer than what all have in common, and nearer to itself than to the next one."""
     a, b = batch
-    system, _, terms = fit("cyclegan", batch, 300)
+    system, first, terms = fit("cyclegan", batch, 300)
+    for name in ("image_cycle", "speech_cycle", "stop"):
+        assert terms[name] < 0.75 * first[name], name
+    assert 0 < terms["image_discriminator"] < 1 and 0 < terms["speech_discriminator"] < 1
     frames = valid(b.lengths, b.mel.shape[1])
     common = a.image.median(0, keepdim=True).values.expand_as(a.image)
     assert terms["image_cycle"] < cyclegan.CYCLE * losses.image_loss(common, a.image)
