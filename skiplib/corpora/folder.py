@@ -104,18 +104,25 @@ def _refuse(why: str) -> tuple[np.ndarray, int]:
     raise DataError(why)
 
 
-def _read(path: Path, files: bool) -> dict[str, dict[str, list[str]]]:
-    """`files`: every row needs one. Raises `DataError` if the table is missing, is none of `file_name` and
-    `text`, or lacks a split."""
-    rows: list[tuple[int, dict[str, str]]] = []
+def _table(path: Path, files: bool) -> Iterator[tuple[int, dict[str, str]]]:
+    """The rows of a table, each with its last line, one by one. Raises `DataError` if it cannot be read or
+    lacks a column; `files`: every row needs one."""
     begun = 1  # the line with which the row begins that is read
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file, strict=True)  # a quote that nothing ends would take all rows after
             columns = [*(reader.fieldnames or ())]
             begun += reader.line_num
+            if not columns:
+                raise DataError(f"{path} is empty, or line 1 is: a table with file_name,text is needed there")
+            if not files and not {*columns} <= {*COLUMNS}:  # a misspelt one: sentences without recordings
+                raise DataError(f"{path}, line 1: there may be columns {', '.join(COLUMNS)}, not {columns}")
+            if missing := {*COLUMNS[not files : 2]} - {*columns}:
+                raise DataError(
+                    f"{path}, line 1: there is no column {' and no '.join(sorted(missing))} in {columns}"
+                )
             for row in reader:
-                rows.append((reader.line_num, row))
+                yield reader.line_num, row
                 begun = reader.line_num + 1
     except csv.Error as error:
         raise DataError(f"{path}: the row that begins with line {begun} cannot be read: {error}") from error
@@ -123,14 +130,13 @@ def _read(path: Path, files: bool) -> dict[str, dict[str, list[str]]]:
         raise DataError(
             f"{path} cannot be read ({error}): a table with file_name,text is needed there"
         ) from error
-    if not columns:
-        raise DataError(f"{path} is empty, or line 1 is: a table with file_name,text is needed there")
-    if not files and not {*columns} <= {*COLUMNS}:  # a misspelt one would be sentences without recordings
-        raise DataError(f"{path}, line 1: there may be columns {', '.join(COLUMNS)}, not {columns}")
-    if missing := {*COLUMNS[not files : 2]} - {*columns}:
-        raise DataError(f"{path}, line 1: there is no column {' and no '.join(sorted(missing))} in {columns}")
+
+
+def _read(path: Path, files: bool) -> dict[str, dict[str, list[str]]]:
+    """Texts by file and split. Raises `DataError` as `_table` does, and on a row that does not fit or a split
+    without any."""
     found: dict[str, dict[str, list[str]]] = {"train": {}, "test": {}}
-    for line, row in rows:
+    for line, row in _table(path, files):
         text = row.get("text")
         name = normpath(row["file_name"]) if row.get("file_name") else "" if files else f"{LINE}{line}"
         if not name or text is None:
@@ -147,7 +153,8 @@ def _read(path: Path, files: bool) -> dict[str, dict[str, list[str]]]:
         found[SPLIT_OF[split]].setdefault(name, []).append(text)
     for split, listed in found.items():
         if not listed:
-            raise DataError(f"{path} lists no file for {split}: {len(rows)} rows are too few, or one-sided")
+            rows = sum(len(texts) for names in found.values() for texts in names.values())
+            raise DataError(f"{path} lists no file for {split}: {rows} rows are too few, or one-sided")
     if len({text for texts in found["test"].values() for text in texts}) < 2:
         raise DataError(f"{path} has one text for test; two that differ are the least that can be told apart")
     return found
