@@ -23,6 +23,7 @@ from skiplib.errors import DataError
 
 MAX_SECONDS = 30.0
 RATES = (1_000, 400_000)  # Hz of a recording
+FULL, RUN = 0.999, 3  # of full scale, and samples in a row: a peak that was cut off
 FILTERS = 1_000_000  # torchaudio makes this many steps of a filter at most; an odd rate needs more
 
 
@@ -132,6 +133,21 @@ def mono(wave: np.ndarray) -> Float[np.ndarray, " samples"]:
         middle = (most + 1) // 2 if samples.dtype.kind == "u" else 0
         samples = (samples.astype(np.float64) - middle) / (most - middle)
     return samples.mean(axis=1) if samples.ndim == 2 else samples
+
+
+def is_clipped(wave: np.ndarray) -> bool:
+    """Whether a waveform stays at full scale for three samples or more, as one does whose peaks were cut off.
+
+    Raises `DataError` as `mono` does.
+    """
+    channels = np.asarray(wave)
+    return any(_longest_run(np.abs(mono(channel)) >= FULL) >= RUN for channel in np.atleast_2d(channels.T))
+
+
+def _longest_run(flags: np.ndarray) -> int:
+    """How many neighbouring `flags` are set at most."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], flags, [0]])))
+    return int((edges[1::2] - edges[::2]).max(initial=0))
 
 
 def prepare_wave(wave: np.ndarray, rate: int, audio: Audio) -> Float[Tensor, " samples"]:

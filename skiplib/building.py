@@ -74,6 +74,8 @@ def build(
         manifest["characters_left_out"] = dict(whole.left_out.most_common())
     if captions := len(whole.lost) - whole.unusable:
         manifest["captions_left_out"] = captions
+    if whole.clipped:
+        manifest["clipped"] = whole.clipped
     (place / "manifest.json").write_text(json.dumps(manifest, indent=1))
 
 
@@ -173,12 +175,13 @@ class _SetFiles:
 
 @dataclass
 class _Merged:
-    """Of all shards: how many lines each set has, what was lost (`Shard.lost`, `Shard.unusable`), and the
-    characters left out."""
+    """Of all shards: how many lines each set has, what was lost (`Shard.lost`, `Shard.unusable`), the
+    characters left out and the recordings that are clipped."""
 
     counts: dict[str, int] = field(default_factory=dict)
     lost: list[Sequence[str]] = field(default_factory=list)
     unusable: int = 0
+    clipped: int = 0
     left_out: Counter[str] = field(default_factory=Counter)
 
 
@@ -196,6 +199,7 @@ def _merged(place: Path, paths: Sequence[Path]) -> _Merged:
             sets[name].add(shard)
         merged.lost += shard.lost
         merged.unusable += shard.unusable
+        merged.clipped += shard.clipped
         merged.left_out.update(shard.left_out)
     for files in sets.values():
         files.close()

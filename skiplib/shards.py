@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from skiplib.audio import prepare_wave, to_mel
+from skiplib.audio import is_clipped, prepare_wave, to_mel
 from skiplib.cleaning import clean
 from skiplib.config import SOURCES_DIR, Audio, Image
 from skiplib.corpora import ImageTextItem, TextSpeechItem
@@ -47,6 +47,7 @@ class Outcome:
     made: dict[str, tuple[dict[str, Any], dict[str, np.ndarray]]] = field(default_factory=dict)
     lost: list[tuple[str, str, str, str]] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
+    clipped: int = 0  # recordings
 
     def lose(self, item: Item, reason: str) -> None:
         """Note what cannot be used, and why. Raises `DataError` if it is the machine that cannot read it."""
@@ -80,7 +81,9 @@ def make(job: Job) -> Outcome:
                 outcome.made[name] = _image(item, options, outcome)
             else:
                 said = outcome.clean(item.text)
-                mel = to_mel(prepare_wave(*item.waveform(), audio), audio).numpy().astype(np.float16)
+                wave, rate = item.waveform()
+                mel = to_mel(prepare_wave(wave, rate, audio), audio).numpy().astype(np.float16)
+                outcome.clipped += is_clipped(wave)
                 outcome.made[name] = {"id": item.id, "text": said}, {"mels": mel}
         except Exception as error:  # whatever a file does to a library, it is one file
             _blame(item, error)
@@ -139,6 +142,7 @@ class Shard:
     lost: list[Sequence[str]]
     left_out: Mapping[str, int]
     unusable: int  # items that gave no row
+    clipped: int  # recordings, which are used
 
     @property
     def captions(self) -> tuple[int, int]:
@@ -161,6 +165,7 @@ class Shard:
             lost=[row for outcome in outcomes for row in outcome.lost],
             left_out=sum((outcome.left_out for outcome in outcomes), Counter()),
             unusable=len(outcomes) - len(made),
+            clipped=sum(outcome.clipped for outcome in outcomes),
         )
 
     def save(self, path: Path) -> None:

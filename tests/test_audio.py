@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skiplib.audio import prepare_wave, to_mel, to_waves
+from skiplib.audio import is_clipped, prepare_wave, to_mel, to_waves
 from skiplib.config import Audio
 from skiplib.errors import DataError
 from skiplib.voice import speak
@@ -149,3 +149,23 @@ def test_any_rate_becomes_16_khz(rate):
 def test_a_recording_that_cannot_be_used_says_why(wave, word):
     with pytest.raises(DataError, match=word):
         prepare_wave(wave, 16_000, AUDIO)
+
+
+TONE = tone(440, 0.1)
+
+
+@pytest.mark.parametrize(
+    ("wave", "clipped"),
+    [
+        (TONE, False),
+        (TONE.clip(-0.3, 0.3), False),  # cut off below full scale: it may be how it sounded
+        ((3 * TONE).clip(-1, 1), True),
+        (((3 * TONE).clip(-1, 1) * 32_767).astype(np.int16), True),
+        (np.stack([TONE, (3 * TONE).clip(-1, 1)], axis=1), True),  # one channel is enough
+        (np.array([0, 1, 1, 0, -1, -1], np.float32), False),
+        (np.array([0, 1, 1, 1, 0], np.float32), True),
+        (np.zeros(0), False),
+    ],
+)
+def test_a_waveform_that_stays_at_full_scale_is_clipped(wave, clipped):
+    assert is_clipped(wave) == clipped

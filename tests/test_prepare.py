@@ -324,6 +324,15 @@ def test_a_character_that_is_left_out_counts_once(smoke):
     assert not make(({**job, "a_test": replace(image, image=broken)}, smoke.image, smoke.audio)).left_out
 
 
+def test_recordings_that_are_clipped_are_used_and_counted(smoke):
+    item = next(Sound().text_speech("train"))
+    wave, rate = item.waveform()
+    loud = replace(item, waveform=lambda: (np.clip(wave * 8 / np.abs(wave).max(), -1, 1), rate))
+    outcomes = [make(({"b_train": one}, smoke.image, smoke.audio)) for one in (item, loud, loud)]
+    assert [outcome.clipped for outcome in outcomes] == [0, 1, 1]
+    assert Shard.of(outcomes).clipped == 2 and len(Shard.of(outcomes).lines["b_train"]) == 3
+
+
 def ends(job):
     os._exit(1)
 
