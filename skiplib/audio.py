@@ -63,6 +63,23 @@ def to_mel(wave: Float[Tensor, " samples"], audio: Audio) -> Float[Tensor, "time
     return ((decibel + audio.range_db) / audio.range_db).clamp(0, 1)
 
 
+def as_mels(mels: Sequence[Tensor | np.ndarray], bands: int) -> list[Float[Tensor, "_ bands"]]:
+    """Mels, tensors or arrays of any floats, as float32 tensors.
+
+    Raises `DataError` if one is empty, of another shape, or not finite.
+    """
+    rows = [
+        mel.float() if isinstance(mel, Tensor) else torch.from_numpy(np.array(mel, dtype=np.float32))
+        for mel in mels
+    ]
+    for i, row in enumerate(rows):
+        if row.ndim != 2 or row.shape[1] != bands or len(row) == 0:
+            raise DataError(f"mel {i} has shape {tuple(row.shape)}; [time, {bands}] with time > 0 is needed")
+        if not torch.isfinite(row).all():
+            raise DataError(f"mel {i} holds values that are not numbers")
+    return rows
+
+
 def to_waves(
     mels: Sequence[Tensor | np.ndarray], audio: Audio, progress: bool = False
 ) -> list[Float[Tensor, " _"]]:
@@ -71,11 +88,9 @@ def to_waves(
 
     One clip at a time stays in the processor's cache: 0.11 s a clip on two cores, 0.15 s in batches of 4.
 
-    Raises `DataError` on a mel of another shape, before it makes any waveform.
+    Raises `DataError` as `as_mels` does, before it makes any waveform.
     """
-    for i, mel in enumerate(mels):
-        if mel.ndim != 2 or mel.shape[1] != audio.mels:
-            raise DataError(f"mel {i} has shape {tuple(mel.shape)}; [time, {audio.mels}] is needed")
+    rows = as_mels(mels, audio.mels)
     vocoder = torchaudio.transforms.GriffinLim(
         n_fft=audio.fft,
         n_iter=audio.griffin_lim_iterations,
@@ -85,10 +100,8 @@ def to_waves(
     )
     fewest = audio.fft // (2 * audio.hop) + 2  # frames; fewer cannot be reflected at the ends
     waves = []
-    for mel in tqdm(mels, desc="waveforms", unit="clip", mininterval=1, disable=not progress):
-        if isinstance(mel, np.ndarray):
-            mel = torch.from_numpy(np.array(mel, dtype=np.float32))
-        padded = torch.nn.functional.pad(mel.float(), (0, 0, 0, max(0, fewest - len(mel))))
+    for mel in tqdm(rows, desc="waveforms", unit="clip", mininterval=1, disable=not progress):
+        padded = torch.nn.functional.pad(mel, (0, 0, 0, max(0, fewest - len(mel))))
         decibel = padded.clamp(0, 1) * audio.range_db - audio.range_db + audio.reference_db
         magnitude = (_inverse_filters(audio) @ (10 ** (decibel / 20)).T).clamp_min(1e-8)
         with torch.random.fork_rng(devices=[]):

@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 from PIL import Image, ImageOps
 from torch import Tensor
 
+from skiplib.audio import as_mels
 from skiplib.errors import ConfigError, DataError
 
 NAMES = {"image": "images", "text": "sentences", "speech": "mels"}
@@ -114,16 +115,8 @@ def mel_batch(
 ) -> tuple[Float[Tensor, "batch time bands"], Int[Tensor, " batch"]]:
     """Mels padded with silence, and their lengths in frames.
 
-    Raises `DataError` if a mel is empty, of another shape, or not finite.
+    Raises `DataError` as `audio.as_mels` does.
     """
-    rows = [
-        mel.float() if isinstance(mel, Tensor) else torch.from_numpy(np.array(mel, dtype=np.float32))
-        for mel in mels
-    ]
-    for i, row in enumerate(rows):
-        if row.ndim != 2 or row.shape[1] != bands or len(row) == 0:
-            raise DataError(f"mel {i} has shape {tuple(row.shape)}; [time, {bands}] with time > 0 is needed")
-        if not torch.isfinite(row).all():
-            raise DataError(f"mel {i} holds values that are not numbers")
+    rows = as_mels(mels, bands)
     lengths = torch.tensor([len(row) for row in rows])
     return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True), lengths

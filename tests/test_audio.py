@@ -103,8 +103,12 @@ def test_a_mel_may_be_an_array_and_has_its_80_bands():
     mel = np.random.default_rng(0).random((9, 80)).astype(np.float16)
     assert torch.equal(to_waves([mel], AUDIO)[0], to_waves([torch.from_numpy(mel)], AUDIO)[0])
     for bad, shape in ((torch.rand(9, 40), r"\(9, 40\)"), (np.zeros(80), r"\(80,\)")):
-        with pytest.raises(DataError, match=rf"mel 1 has shape {shape}; \[time, 80\] is needed"):
+        with pytest.raises(
+            DataError, match=rf"mel 1 has shape {shape}; \[time, 80\] with time > 0 is needed"
+        ):
             to_waves([mel, bad], AUDIO)
+    with pytest.raises(DataError, match="mel 0 holds values that are not numbers"):
+        to_waves([mel * np.nan], AUDIO)
 
 
 def test_a_wave_too_short_for_a_mel_is_refused():
