@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, nullcontext
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -20,7 +19,7 @@ from torch.optim import Optimizer
 from tqdm import tqdm
 
 from skiplib import checkpoints, config
-from skiplib.batches import Batches
+from skiplib.batches import Batches, batch_tensors
 from skiplib.checkpoints import FINAL
 from skiplib.config import Experiment
 from skiplib.divergence import STEPS, TIMES, Explosion
@@ -89,119 +88,145 @@ def _train(
     processes.agree(finished is not None, "whether the run is finished")
     if finished is not None:
         return checkpoints.load_model(folder / FINAL).eval(), float(finished[1]["seconds"])
-    optim = experiment.optim
-    own = processes.share(optim.accumulate)
-    # Processes are torchrun's matter: Fabric shall not look for the other tasks of a cluster's job.
-    devices = [local_rank()] if torch.cuda.is_available() else 1
-    fabric = Fabric(devices=devices, precision=precision(optim), plugins=LightningEnvironment())
-    fabric.launch()
-    seed_everything(experiment.seed, verbose=False)
-    model = build(experiment)
-    optimisers = make_optimisers(model, experiment)
-    step_module, *wrapped = fabric.setup(Step(model), *optimisers)
-    start, seconds, first = resume(folder, experiment, prepared, model, optimisers)
-    processes.agree(start, "the step to go on from")
-    where = dict(zip(ORIGIN, (device_name(fabric.device), torch.__version__, precision(optim)), strict=True))
-    where |= checkpoints.begun_with(experiment)
-    batches = Batches(prepared, experiment)
-    if optim.start and not start:
-        with torch.no_grad():  # of weights that are untrained yet
-            _, first = step_module(*batches(own[0], fabric.device), 0.0, stage=Stage.JOINT)
-        begin_with(model, config.RUNS_DIR / optim.start / FINAL)
-    steps, plan = optim.steps, stages(experiment)
-    logbook = Logbook(folder, start) if processes.leads else None
-    joint = len(plan[Stage.JOINT])
-    # Clipped each for itself: the large gradients of one, C above all, must not shrink those of another.
-    parts = [list(part.parameters()) for part in model.children()]
-
-    def save(path: Path, step: int, resumable: bool) -> None:
-        tensors = checkpoints.model_tensors(model, halved=not resumable)
-        if resumable:
-            tensors |= optimiser_tensors(optimisers)
-        spent = seconds + time.monotonic() - begun
-        about = {
-            "step": step,
-            "seconds": spent,
-            "first": json.dumps(explosion.first),
-            "data": prepared.content,
-        }
-        checkpoints.save(path, tensors, experiment, **about, **where)
-
-    def row(step: int, total: Tensor, terms: dict[str, float], norm: float = math.nan) -> dict[str, Any]:
-        found = {"step": step, "seconds": seconds + time.monotonic() - begun}
-        found |= {"rate": learning_rate(optim, step, steps), "total": total.item(), "gradient_norm": norm}
-        return found | terms
-
-    def diverged(step: int, what: str, seen: dict[str, Any]) -> TrainingError:
-        """The error to raise; this process' batches of the step are kept, and no weight has moved by them."""
-        path = folder / DIVERGED
-        if logbook is None:
-            path = path.with_stem(f"{path.stem}-{processes.rank}")
-        else:
-            logbook.add(seen)
-        kept = {}
-        for i in own:  # read once more: a step holds one of its batches at a time
-            tensors = _batch_tensors(*batches(step * optim.accumulate + i))
-            kept |= {f"{i}.{name}": tensor for name, tensor in tensors.items()}
-        checkpoints.save(path, kept, experiment, step=step)
-        return TrainingError(f"{what} at step {step} of {experiment.variant}; its batches are kept in {path}")
-
-    def gradients(step: int, stage: Stage) -> dict[str, Any]:
-        """Those of a step, clipped. What is logged of it: the loss of its last batch, its terms, the norm."""
-        model.zero_grad()
-        for i in own:
-            place = step * optim.accumulate + i
-            a, b = batches(place, fabric.device)
-            torch.manual_seed(_seed(experiment.seed, place))
-            total, terms = step_module(a, b, min(1.0, step / joint), stage=stage)
-            if not torch.isfinite(total):
-                seen = row(step, total, terms)
-                raise diverged(step, f"the loss of batch {i} is {total.item()} ({terms})", seen)
-            fabric.backward(total / optim.accumulate)
-        processes.sum_gradients(model)
-        processes.average_statistics(model)
-        norms = [nn.utils.clip_grad_norm_(part, optim.clip) for part in parts]
-        seen = row(step, total, terms, math.hypot(*map(float, norms)))
-        if not all(torch.isfinite(norm) for norm in norms):
-            raise diverged(step, f"a gradient is no number, with a loss of {total.item()} ({terms})", seen)
-        if explosion.seen(total.item(), terms):
-            over = f"for {STEPS} steps over {TIMES:g} times what its terms began with"
-            raise diverged(step, f"the loss is {total.item():.3g} ({terms}), {over},", seen)
-        return seen
-
-    explosion = Explosion(first)
-    begun = saved = time.monotonic()
-    model.train()
-    with closing(logbook) if logbook is not None else nullcontext():
-        for step, stage, bar in _watched(start, plan, experiment.variant):
-            set_rates(optimisers, optim, step)
-            if stage is not Stage.JOINT and step == max(start, plan[stage].start):
-                rest(model, experiment, stage)
-            if stage in (Stage.TEXT, Stage.CHAIN) and step == plan[stage].start:
-                _forget(optimisers, [model.get_submodule(part) for part in learning(experiment, stage)])
-            seen = gradients(step, stage)
-            for optimiser in wrapped:
-                optimiser.step()
-            if logbook is None:
-                continue
-            if step % LOG_STEPS == 0 or step == steps - 1:
-                logbook.add(seen)
-                if watch is not None:
-                    watch(folder)
-                bar.set_postfix(loss=f"{seen['total']:.3f}", refresh=False)
-            if (step + 1) % max(FEWEST, min(MOST, steps // SAMPLES)) == 0:
-                logbook.sample(step, model, prepared)
-            if time.monotonic() - saved > CHECKPOINT_SECONDS:
-                save(folder / RESUME, step + 1, resumable=True)
-                saved = time.monotonic()
-        if logbook is not None:
-            save(folder / FINAL, steps, resumable=False)
-            (folder / RESUME).unlink(missing_ok=True)
-    seconds += time.monotonic() - begun
+    run = _Run(experiment, prepared, folder, processes)
+    with closing(run.logbook) if run.logbook is not None else nullcontext():
+        run.go_on(watch)
+    seconds = run.seconds
     processes.wait()
     if not processes.leads:
-        return model.eval().requires_grad_(True), seconds
+        return run.model.eval().requires_grad_(True), seconds
     return checkpoints.load_model(folder / FINAL), seconds  # what is measured is what is kept
+
+
+class _Run:
+    """A training under way, from its first step or its last checkpoint on: step by step, and what is kept."""
+
+    def __init__(self, experiment: Experiment, prepared: Prepared, folder: Path, processes: Team) -> None:
+        self.experiment, self.prepared, self.folder, self.processes = experiment, prepared, folder, processes
+        self.optim, self.plan = experiment.optim, stages(experiment)
+        self.own = processes.share(self.optim.accumulate)
+        # Processes are torchrun's matter: Fabric shall not look for the other tasks of a cluster's job.
+        devices = [local_rank()] if torch.cuda.is_available() else 1
+        low = precision(self.optim)
+        self.fabric = Fabric(devices=devices, precision=low, plugins=LightningEnvironment())
+        self.fabric.launch()
+        seed_everything(experiment.seed, verbose=False)
+        self.model = build(experiment)
+        # Clipped each for itself: the large gradients of one, C above all, must not shrink those of another.
+        self.parts = [list(part.parameters()) for part in self.model.children()]
+        self.optimisers = make_optimisers(self.model, experiment)
+        self.step_module, *self.wrapped = self.fabric.setup(Step(self.model), *self.optimisers)
+        self.start, self.before, first = resume(folder, experiment, prepared, self.model, self.optimisers)
+        processes.agree(self.start, "the step to go on from")
+        self.origin = dict(
+            zip(ORIGIN, (device_name(self.fabric.device), torch.__version__, low), strict=True)
+        )
+        self.origin |= checkpoints.begun_with(experiment)
+        self.batches = Batches(prepared, experiment)
+        if self.optim.start and not self.start:
+            with torch.no_grad():  # of weights that are untrained yet
+                untrained = self.batches(self.own[0], self.fabric.device)
+                _, first = self.step_module(*untrained, 0.0, stage=Stage.JOINT)
+            begin_with(self.model, config.RUNS_DIR / self.optim.start / FINAL)
+        self.explosion = Explosion(first)
+        self.logbook = Logbook(folder, self.start) if processes.leads else None
+        self.begun = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """What its training has taken, what came before an interruption included."""
+        return self.before + time.monotonic() - self.begun
+
+    def go_on(self, watch: Callable[[Path], None] | None) -> None:
+        """All steps that are left."""
+        steps, saved = self.optim.steps, time.monotonic()
+        self.model.train()
+        for step, stage, bar in _watched(self.start, self.plan, self.experiment.variant):
+            begins = self.plan[stage].start
+            set_rates(self.optimisers, self.optim, step)
+            if stage is not Stage.JOINT and step == max(self.start, begins):
+                rest(self.model, self.experiment, stage)
+            if stage in (Stage.TEXT, Stage.CHAIN) and step == begins:
+                learn = learning(self.experiment, stage)
+                _forget(self.optimisers, [self.model.get_submodule(part) for part in learn])
+            total, terms, norm = self._gradients(step, stage)
+            for optimiser in self.wrapped:
+                optimiser.step()
+            if self.logbook is None:
+                continue
+            if step % LOG_STEPS == 0 or step == steps - 1:
+                self._note(step, total, terms, norm)
+                if watch is not None:
+                    watch(self.folder)
+                bar.set_postfix(loss=f"{total:.3f}", refresh=False)
+            if (step + 1) % max(FEWEST, min(MOST, steps // SAMPLES)) == 0:
+                self.logbook.sample(step, self.model, self.prepared)
+            if time.monotonic() - saved > CHECKPOINT_SECONDS:
+                self._save(self.folder / RESUME, step + 1, resumable=True)
+                saved = time.monotonic()
+        if self.logbook is not None:
+            self._save(self.folder / FINAL, steps, resumable=False)
+            (self.folder / RESUME).unlink(missing_ok=True)
+
+    def _gradients(self, step: int, stage: Stage) -> tuple[float, dict[str, float], float]:
+        """Those of a step, clipped. What there is to say of it: the loss of its last batch, its terms, the
+        norm."""
+        accumulate = self.optim.accumulate
+        progress = min(1.0, step / len(self.plan[Stage.JOINT]))
+        self.model.zero_grad()
+        for i in self.own:
+            place = step * accumulate + i
+            a, b = self.batches(place, self.fabric.device)
+            torch.manual_seed(_seed(self.experiment.seed, place))
+            loss, terms = self.step_module(a, b, progress, stage=stage)
+            total = loss.item()
+            if not math.isfinite(total):
+                raise self._diverged(step, f"the loss of batch {i} is {total} ({terms})", total, terms)
+            self.fabric.backward(loss / accumulate)
+        self.processes.sum_gradients(self.model)
+        self.processes.average_statistics(self.model)
+        norm = math.hypot(*(float(nn.utils.clip_grad_norm_(part, self.optim.clip)) for part in self.parts))
+        if not math.isfinite(norm):
+            what = f"a gradient is no number, with a loss of {total} ({terms})"
+            raise self._diverged(step, what, total, terms, norm)
+        if self.explosion.seen(total, terms):
+            over = f"for {STEPS} steps over {TIMES:g} times what its terms began with"
+            raise self._diverged(step, f"the loss is {total:.3g} ({terms}), {over},", total, terms, norm)
+        return total, terms, norm
+
+    def _diverged(
+        self, step: int, what: str, total: float, terms: dict[str, float], norm: float = math.nan
+    ) -> TrainingError:
+        """The error to raise; this process' batches of the step are kept, and no weight has moved by them."""
+        path = self.folder / DIVERGED
+        if self.logbook is None:
+            path = path.with_stem(f"{path.stem}-{self.processes.rank}")
+        else:
+            self._note(step, total, terms, norm)
+        kept = {}
+        for i in self.own:  # read once more: a step holds one of its batches at a time
+            tensors = batch_tensors(*self.batches(step * self.optim.accumulate + i))
+            kept |= {f"{i}.{name}": tensor for name, tensor in tensors.items()}
+        checkpoints.save(path, kept, self.experiment, step=step)
+        told = f"{what} at step {step} of {self.experiment.variant}"
+        return TrainingError(f"{told}; its batches are kept in {path}")
+
+    def _note(self, step: int, total: float, terms: dict[str, float], norm: float) -> None:
+        """A row of the log."""
+        seen = {
+            "step": step,
+            "seconds": self.seconds,
+            "rate": learning_rate(self.optim, step, self.optim.steps),
+        }
+        self.logbook.add(seen | {"total": total, "gradient_norm": norm} | terms)
+
+    def _save(self, path: Path, step: int, resumable: bool) -> None:
+        tensors = checkpoints.model_tensors(self.model, halved=not resumable)
+        if resumable:
+            tensors |= optimiser_tensors(self.optimisers)
+        about = {"step": step, "seconds": self.seconds, "first": json.dumps(self.explosion.first)}
+        about |= {"data": self.prepared.content} | self.origin
+        checkpoints.save(path, tensors, self.experiment, **about)
 
 
 def _watched(start: int, plan: dict[Stage, range], title: str) -> Iterator[tuple[int, Stage, tqdm]]:
@@ -225,10 +250,3 @@ def _forget(optimisers: Sequence[Optimizer], parts: Sequence[nn.Module]) -> None
     for parameter in (parameter for part in parts for parameter in part.parameters()):
         for optimiser in optimisers:
             optimiser.state.pop(parameter, None)
-
-
-def _batch_tensors(a: BatchA, b: BatchB) -> dict[str, Tensor]:
-    texts = {"a.text": a.text, "a.paraphrase": a.paraphrase, "b.text": b.text}
-    found = {"a.image": a.image, "a.seen": a.seen.clone(), "b.mel": b.mel, "b.lengths": b.lengths}
-    found |= {f"{name}.ids": text.ids for name, text in texts.items()}
-    return found | {f"{name}.lengths": text.lengths for name, text in texts.items()}
