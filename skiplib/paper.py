@@ -43,6 +43,11 @@ TITLES = {
 }
 
 
+def reported(metric: str, system: str) -> float | None:
+    """The number of a system in one of its tables."""
+    return next((t[system][metric] for t in (TABLE_1, TABLE_3, TABLE_4) if metric in t.get(system, {})), None)
+
+
 @dataclass(frozen=True)
 class Comparison:
     """`metric` of `system` is `sense` (">", "<", "~": alike) that of `other`, or its own metric `than`."""
@@ -153,7 +158,7 @@ CLAIMS = (
     Claim(
         "layers_for_memory",
         "4.2, Table 4",
-        "Two FC layers in the place of M are better than nothing there, by little.",
+        "Two FC layers in the place of M are better than nothing there.",
         _better("M_to_FC", "no_M"),
     ),
     Claim("transformer", "4.2, Table 4", "Without T both tasks are worse.", _better("ours", "no_T")),

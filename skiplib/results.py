@@ -22,6 +22,7 @@ from skiplib.errors import ConfigError
 from skiplib.files import whole
 from skiplib.model import parameter_counts
 from skiplib.paper import Comparison
+from skiplib.pooled import latest
 from skiplib.records import Record
 from skiplib.systems import build
 
@@ -174,7 +175,7 @@ def _command(runs: Sequence[Record], system: str, scale: str, corpus: str) -> st
 
 def main(folder: Path = RECORDS_DIR) -> None:
     """Write both files beside the folder of records."""
-    runs = chosen(records.read_records(folder))
+    runs = chosen(latest(folder))
     for name, frame in (("results", results(runs)), ("claims", claims.verdicts(runs))):
         with whole(folder.parent / f"{name}.csv") as partial:
             frame.to_csv(partial, index=False, float_format="%.6g")

@@ -46,6 +46,11 @@ class ItemScores:
         """How many items were scored."""
         return int(np.count_nonzero(self.denominator))
 
+    @property
+    def unseen(self) -> float:
+        """How much a value at one of its limits may yet differ by what no item showed (`_bound`)."""
+        return _bound(self.counted)
+
     def take(self, items: np.ndarray) -> ItemScores:
         """The same of the items of these numbers, as often as each is named."""
         return ItemScores(self.numerator[items], self.denominator[items])
@@ -86,6 +91,22 @@ class BleuScores:
         return 0.0, 100.0
 
     @property
+    def unseen(self) -> float:
+        """How much a value at one of its limits may yet differ by what no item showed (`_bound`).
+
+        One order of n-grams without a match makes a BLEU of 0, whatever the others are: each of these may
+        have as many as the bound of its n-grams allows.
+        """
+        if self.value:
+            return 100 * _bound(self.counted)
+        matches, totals = (part[:, : self.order].sum(axis=0) for part in (self.matches, self.totals))
+        if not totals.all():  # nothing was said, or nothing as long
+            return 100 * _bound(self.counted)
+        may = np.where(matches, matches, [total * _bound(int(total)) for total in totals])
+        penalty = brevity_penalty(self.closest.sum(), self.lengths.sum())
+        return float(100 * penalty * np.exp(np.log(may / totals).mean()))
+
+    @property
     def counted(self) -> int:
         """How many items were scored."""
         return len(self)
@@ -119,7 +140,8 @@ def paired_bootstrap(
     """The mean difference `first` - `second` over runs in pairs, and its 95% interval.
 
     Items are resampled, the same of both sides: what is hard for both does not count. Pairs add what they
-    differ by (`_interval`). Where no draw shows a difference it is `unseen` to both sides.
+    differ by (`_interval`). Where no draw shows a difference it is `unseen` to both sides; where one side has
+    a BLEU of 0 in all, that side may be more.
 
     Raises `DataError` if there is no pair, or one whose sides differ in their number of items.
     """
@@ -130,15 +152,17 @@ def paired_bootstrap(
     differences = [x.value - y.value for x, y in pairs]
     low, high = _interval(np.array(values), differences, seed)
     if low == high == 0:
-        span = unseen([x for pair in pairs for x in pair])
+        span = max(_unseen(first), _unseen(second))
         low, high = low - span, high + span
+    else:
+        low, high = low - _unmatched(second), high + _unmatched(first)
     return float(np.mean(differences)), low, high
 
 
 def stratified_bootstrap(runs: Sequence[Scores], n: int = DRAWS, seed: int = 0) -> tuple[float, float]:
     """The 95% interval of the mean over runs, one a seed: items are resampled, runs add what they differ by
     (`_interval`), but not beyond what a value can be. Where all is right or all is wrong, and so no draw
-    differs, it is `unseen` wide.
+    differs, it is as wide as what no item showed allows (`unseen`).
 
     Raises `DataError` if there is no run, or one without items.
     """
@@ -149,17 +173,25 @@ def stratified_bootstrap(runs: Sequence[Scores], n: int = DRAWS, seed: int = 0) 
     lowest, highest = zip(*(run.limits for run in runs), strict=True)
     least, most = min(lowest), max(highest)
     if low == high and low in (least, most):
-        low, high = low - unseen(runs), high + unseen(runs)
+        low, high = low - _unseen(runs), high + _unseen(runs)
     return max(low, least), min(high, most)
 
 
-def unseen(runs: Sequence[Scores]) -> float:
-    """How much a value may yet differ by what no scored item showed: the exact bound of a 95% interval
-    (Clopper and Pearson 1934) for none of as many items as the least of `runs` has, in points of BLEU; 0 of a
-    number that is of no items."""
-    items = min(run.counted for run in runs)
-    span = 100.0 if isinstance(runs[0], BleuScores) else 1.0
-    return span * (1 - 0.025 ** (1 / items)) if items > 1 else 0.0
+def _unseen(runs: Sequence[Scores]) -> float:
+    """The most that one of `runs` leaves unseen."""
+    return max(run.unseen for run in runs)
+
+
+def _unmatched(runs: Sequence[Scores]) -> float:
+    """What runs leave unseen that have a BLEU of 0: no draw of their items has more."""
+    none = [isinstance(run, BleuScores) and not run.value for run in runs]
+    return _unseen(runs) if all(none) else 0.0
+
+
+def _bound(n: int) -> float:
+    """The share that may be what none of `n` is: the exact upper end of a 95% interval (Clopper and Pearson
+    1934); 0 of a number that is of no items."""
+    return 1 - 0.025 ** (1 / n) if n > 1 else 0.0
 
 
 @lru_cache(maxsize=8)

@@ -14,6 +14,7 @@ from skiplib.claims import (
     UNTESTED,
     _sided,
     compare,
+    least,
     member,
     verdicts,
 )
@@ -75,6 +76,15 @@ def test_a_verdict_is_the_side_of_the_interval(sense: str, rate: float, expected
 def test_a_difference_too_small_to_matter_supports_nothing(low: float, high: float, expected: str) -> None:
     assert _sided(">", low, high, 0.01) == expected
     assert _sided("<", -high, -low, 0.01) == expected
+
+
+@pytest.mark.parametrize("claim", [claim for claim in CLAIMS if "Table" in claim.section], ids=str)
+def test_what_the_paper_reports_would_support_its_own_claims(claim: Claim) -> None:
+    for need in claim.needs:
+        sides = [paper.reported(need.metric, system) for system in (need.system, need.other)]
+        if None not in sides:
+            low, high = sorted(share * (sides[0] - sides[1]) for share in (0.9, 1.1))
+            assert _sided(need.sense, low, high, least(need)) == SUPPORTED, need
 
 
 def test_the_records_behind_a_verdict_are_named() -> None:

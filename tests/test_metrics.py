@@ -245,6 +245,21 @@ def test_bleu_can_be_resampled() -> None:
     assert scores.resampled(counts) == pytest.approx(values) and len(set(values)) > 1
 
 
+def test_a_bleu_of_0_may_be_what_its_n_grams_leave_open() -> None:
+    """One order without a match makes it 0, however many words are right."""
+    references = [["a big red ring above a star"]] * 300
+    words = metrics.bleu(references, ["star above ring red big a a"] * 300, 4)
+    none = metrics.bleu(references, ["it is so"] * 300, 4)
+    unseen = 1 - 0.025 ** (1 / np.array([1_800, 1_500, 1_200]))  # 2- to 4-grams of 300 such sentences
+    assert words.value == none.value == 0
+    assert bootstrap(words) == (0, pytest.approx(100 * np.exp(np.log([1, *unseen]).mean())))
+    assert bootstrap(none)[1] < bootstrap(words)[1]
+    right = metrics.bleu(references, ["a big red ring above a star"] * 300, 4)
+    assert paired_bootstrap([right], [words])[1:] == (pytest.approx(100 - words.unseen), 100)
+    assert paired_bootstrap([words], [right])[1:] == (-100, pytest.approx(words.unseen - 100))
+    assert paired_bootstrap([words], [none])[1:] == pytest.approx((-words.unseen, words.unseen))
+
+
 @pytest.mark.parametrize(
     "call",
     [

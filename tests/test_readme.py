@@ -10,7 +10,7 @@ from skiplib.attributes import AttributeReader
 from skiplib.config import RECORDS_DIR, ROOT, experiment
 from skiplib.overlays import parse_overlay
 from skiplib.painted import SHIPPED
-from skiplib.pooled import is_as_named
+from skiplib.pooled import latest
 from skiplib.presets import PAPER_STEPS
 from skiplib.readme import END, NOTHING, START, bars, systems, tables, updated
 from skiplib.records import read_records
@@ -21,7 +21,7 @@ from skiplib.voice import speak
 
 def test_the_readme_follows_from_the_records():
     text = (ROOT / "README.md").read_text()
-    assert updated(text, tables(read_records(RECORDS_DIR))) == text, "run: python -m skiplib.readme"
+    assert updated(text, tables(latest(RECORDS_DIR))) == text, "run: python -m skiplib.readme"
 
 
 def test_its_python_runs_as_printed(tmp_path, monkeypatch):
@@ -75,8 +75,8 @@ def test_committed_records_come_from_clean_commits():
         assert record.provenance.dirty is False and re.fullmatch("[0-9a-f]{40}", record.provenance.commit)
 
 
-def test_committed_records_have_the_settings_that_their_names_stand_for():
-    assert [record.run_id for record in read_records(RECORDS_DIR) if not is_as_named(record)] == []
+def test_committed_records_are_of_one_kind_of_data_and_of_the_settings_that_their_names_stand_for():
+    assert latest(RECORDS_DIR) == read_records(RECORDS_DIR)
 
 
 def test_committed_records_were_measured_by_the_reader_that_ships():

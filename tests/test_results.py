@@ -11,13 +11,14 @@ from test_claims import runs
 from skiplib import claims, paper
 from skiplib.config import RECORDS_DIR
 from skiplib.derived import chosen
-from skiplib.records import Record, read_records
+from skiplib.pooled import latest
+from skiplib.records import Record
 from skiplib.results import COLUMNS, commands, linked, parameters, results, shown, vocabulary
 
 
 @pytest.fixture(scope="module")
 def committed() -> list[Record]:
-    return chosen(read_records(RECORDS_DIR))
+    return chosen(latest(RECORDS_DIR))
 
 
 @pytest.mark.parametrize("name", ["results", "claims"])
