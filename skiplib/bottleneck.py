@@ -77,7 +77,7 @@ class MemoryFusion(nn.Module):
         """How strongly each head reads each slot; rows sum to 1."""
         keys = self.key(self.squash(self.memory).T[None])[0].T.unflatten(1, (self.heads, self.width))
         query = z.unflatten(-1, (self.heads, self.width))
-        scores = torch.einsum("...hd,nhd->...hn", query.float(), keys.float()) / math.sqrt(self.width)
+        scores = torch.einsum("...hd,nhd->...hn", query, keys) / math.sqrt(self.width)
         return scores.softmax(-1)
 
     def values(self) -> Float[Tensor, "slots heads width"]:

@@ -118,11 +118,13 @@ class SpeechDecoder(nn.Module):
         slots: Float[Tensor, "batch slots width"] | None = None,
         mask: Tensor | None = None,
         steps: int | None = None,
+        to_end: bool = False,
     ) -> tuple[Float[Tensor, "batch time mel"], Int[Tensor, " batch"]]:
         """Free speech of at most `steps` chunks (of 12.5 s), with gradients, and each row's number of frames.
 
-        A row ends by its stop token, or by a long silence. The frames before are the decoder's own, but no
-        gradient passes through them: through fifty of them it explodes.
+        A row ends by its stop token, or by a long silence, and speech where all have; with `to_end` after all
+        steps. The frames before are the decoder's own, but no gradient passes through them: through
+        fifty of them it explodes.
         """
         training, state = self.prenet.training, self._state(u)
         self.prenet.eval()
@@ -140,7 +142,7 @@ class SpeechDecoder(nn.Module):
                 quiet = torch.where(said.amax((1, 2)) < SILENT_LEVEL, quiet + 1, torch.zeros_like(quiet))
                 ends = quiet >= SILENT_CHUNKS
             lengths = torch.where(ends & (lengths == 0), step * self.chunk, lengths)
-            if lengths.all():
+            if lengths.all() and not to_end:
                 break
         self.prenet.train(training)
         return torch.cat(out, dim=1), torch.where(lengths == 0, len(out) * self.chunk, lengths)

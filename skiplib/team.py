@@ -2,7 +2,8 @@
 folders of runs and data are one for all.
 
 An experiment says how many batches make a step (`optim.accumulate`), and batches and random numbers are
-addressed by their place in it: how many processes share them changes neither the data nor the gradient.
+addressed by their place in it: how many processes share them changes neither the data nor the gradient of the
+joint stage. What norms remember (the later stages use it) is moved once by the mean over processes.
 """
 
 from __future__ import annotations

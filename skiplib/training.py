@@ -64,7 +64,8 @@ def train(
     experiment or of other data, or made by other code, is not used. With `optim.start` the weights are at
     first another run's, for fine-tuning on another corpus; what is an explosion, untrained ones say as ever.
 
-    One process at a time trains into a folder (or one team of them); another one waits for it.
+    One process at a time trains into a folder (or one team of them); another one waits for it (another team
+    for as long as `torch.distributed` has it wait at a barrier).
 
     Raises `CheckpointError` if there is no such run or its model is of another shape, and `TrainingError` if
     the loss or a gradient stops being a number, or the loss explodes (`divergence`), with the step's

@@ -144,7 +144,8 @@ def test_cyclegan_can_learn_a_few_cycles_by_heart(batch: Batch, monkeypatch: pyt
     common = b.mel[frames].median(0).values.expand_as(b.mel)
     assert terms["speech_cycle"] < 0.9 * cyclegan.CYCLE * losses.speech_loss(common, b.mel, frames)
     with torch.no_grad():
-        said, _ = system.speech_decoder.unrolled(system.image_coder(a.image), steps=b.mel.shape[1] // 5 + 1)
+        code, steps = system.image_coder(a.image), b.mel.shape[1] // 5 + 1
+        said, _ = system.speech_decoder.unrolled(code, steps=steps, to_end=True)
         said = said[:, : b.mel.shape[1]] * frames[..., None]
         back = system.image_decoder(system.speech_coder(said, b.lengths))
         right, wrong = (losses.image_loss(image, a.image) for image in (back, back.roll(1, 0)))
@@ -164,6 +165,16 @@ def test_cyclegan_can_learn_a_few_cycles_by_heart(batch: Batch, monkeypatch: pyt
             weights = system.get_submodule(f"{name}_decoder").parameters()
             pull[kind] = torch.nn.utils.get_total_norm([p.grad for p in weights if p.grad is not None])
         assert pull["adversarial"] < 4 * pull["cycle"], name
+
+
+def test_an_image_is_spoken_as_long_as_the_recordings_last(batch: Batch) -> None:
+    a, b = batch
+    system, given = build(experiment("cyclegan", "smoke")), []
+    torch.nn.init.constant_(system.speech_decoder.stop.bias, 9.0)  # every row would end at once
+    system.speech_coder.register_forward_pre_hook(lambda _, x: given.append(x[0]))
+    system.loss(a, b)
+    _, said = given
+    assert torch.equal(said.abs().amax(-1) > 0, valid(b.lengths, b.mel.shape[1]))
 
 
 def test_the_norms_of_cyclegan_remember_what_is_real_alone(batch: Batch) -> None:

@@ -9,11 +9,13 @@ from skiplib.attributes import AttributeReader
 from skiplib.config import World, experiment
 from skiplib.floor import ears_of
 from skiplib.grammar import parse, scene_facts
+from skiplib.model import Code
 from skiplib.painted import attribute_classes, attribute_labels
 from skiplib.records import Record
 from skiplib.runs import run
 from skiplib.scenes import Scene, sample_scenes
 from skiplib.scores import ItemScores
+from skiplib.systems import build
 
 PROMISED = {
     *("judge_wer_truth", "judge_wer_vocoded", "judge_wer_sentences", "ceiling_bleu1", "ceiling_wer"),
@@ -27,6 +29,29 @@ PROMISED = {
     *("memory_entropy", "memory_slots_used"),
     *("i2t_content_accuracy_u_shuffled", "i2t_content_accuracy_u_shuffled_chance"),
 }
+
+
+def test_the_codes_of_a_pair_are_held_against_each_other(prepared, monkeypatch):
+    sentences, of = prepared.b["test"].sentences, prepared.a["test"]
+    given = {"image": of.seen, "text": sentences}
+    given["speech"] = [prepared.b["test"].mel(i) for i in range(len(sentences))]
+    monkeypatch.setattr(evaluation, "_probe", lambda *_: 0.0)
+    model = build(experiment("no_M", "smoke"))
+
+    def scores(shift):
+        def encode(x, source):
+            of_b = source == "speech" or (source == "text" and x == sentences)
+            u = torch.randn(len(x), 32, generator=torch.Generator().manual_seed(int(of_b)))
+            u = u.roll(0 if source == "text" else shift, 0)
+            return Code(u, u, u)
+
+        monkeypatch.setattr(model, "encode", encode)
+        found = evaluation._bottleneck(model, prepared, given)
+        return {name: found[name].value for name in found if name.startswith("pair_")}
+
+    names = {f"pair_{what}_{side}" for what in ("retrieval_r1", "cosine") for side in ("image", "speech")}
+    assert scores(0) == dict.fromkeys(names, pytest.approx(1))
+    assert all(value < 0.4 for value in scores(1).values())
 
 
 class Echo:

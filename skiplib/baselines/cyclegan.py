@@ -45,8 +45,9 @@ class CycleGAN(Baseline):
         """Cycle, stop and least-squares adversarial terms (Mao et al. 2017), each reaching its own side."""
         chunk, time = self.experiment.speech_decoder.chunk, b.mel.shape[1]
         frames = valid(b.lengths, time)
-        said, _ = self.speech_decoder.unrolled(self.image_coder(a.image), steps=-(-time // chunk))
-        said = nn.functional.pad(said, (0, 0, 0, time))[:, :time] * frames[..., None]
+        code, steps = self.image_coder(a.image), -(-time // chunk)
+        said, _ = self.speech_decoder.unrolled(code, steps=steps, to_end=True)
+        said = said[:, :time] * frames[..., None]
         shown = self.image_decoder(self.speech_coder(b.mel, b.lengths))
         with untracked(self.speech_coder, self.image_coder):  # used on what is real alone
             image = self.image_decoder(self.speech_coder(said, b.lengths))
