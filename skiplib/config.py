@@ -55,6 +55,8 @@ SOURCES_DIR = _folder("SKIPLIB_SOURCES", DATA_DIR / "sources")  # of corpora tha
 RUNS_DIR = _folder("SKIPLIB_RUNS", ROOT / "runs")
 RECORDS_DIR = ROOT / "reports" / "records"
 BOTTLENECK = ("transformer", "memory", "adversarial", "alignment")  # groups that no baseline reads
+# Groups that the data of some corpora alone follow from.
+READ_BY = {"world": ("skipworld",), "digits": ("digits",), "sentences": tuple(c for c in CORPORA if "+" in c)}
 
 
 class Experiment(Frozen):
@@ -141,14 +143,21 @@ def experiment(
     given = {str(name): value for name, value in (overlay or {}).items()}
     if variant in BASELINES and (lacking := [n for n in given if n.partition(".")[0] in BOTTLENECK]):
         raise ConfigError(f"{lacking[0]} sets nothing of {variant}, which has no {', '.join(BOTTLENECK)}")
+    if unread := [n for n in given if corpus not in READ_BY.get(n.partition(".")[0], CORPORA)]:
+        raise ConfigError(f"{unread[0]} sets nothing of the corpus {corpus}")
     preset = SCALES[scale] | VARIANTS[variant] | CORPORA[corpus].get(scale, {})
     values: dict[str, Any] = {"variant": variant, "scale": scale, "corpus": corpus, "seed": seed}
     for name, value in (preset | given).items():
         _set(values, name, value)
     try:
-        return Experiment.model_validate(values)
+        made = Experiment.model_validate(values)
     except ValidationError as error:
         raise ConfigError(_explained(error)) from error
+    # Its heads are D_spch's too (speech_decoder.attend).
+    of_memory = [n for n in given if n.startswith("memory.") and n not in ("memory.kind", "memory.heads")]
+    if of_memory and made.memory.kind != "attention":
+        raise ConfigError(f"{of_memory[0]} sets nothing of {variant}, where memory.kind={made.memory.kind}")
+    return made
 
 
 def switches() -> dict[str, Any]:

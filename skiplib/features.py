@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from skiplib import text
 from skiplib.config import Experiment, Image
-from skiplib.errors import ConfigError
+from skiplib.errors import ConfigError, DataError
 from skiplib.files import digest
 from skiplib.inputs import image_array, image_batch, mel_batch
 
@@ -55,6 +55,8 @@ def seen_batch(images: Any, options: Image) -> Float[Tensor, "n *seen"]:
         images = torch.from_numpy(np.array(images))
     if isinstance(images, Tensor):
         if images.ndim == 2:
+            if images.shape[1] != WIDTH:
+                raise DataError(f"features of images are [n, {WIDTH}], not {tuple(images.shape)}")
             return images.float()
         images = [image.permute(1, 2, 0).numpy() for image in images]
     return features(images)

@@ -105,6 +105,7 @@ def histograms(
             discrete=bool((frame[unit] % 1 == 0).all() and frame[unit].max() < 40),
         )  # fmt: skip
         ax.set(ylabel="items of the set (%)")
+        sns.move_legend(ax, "upper center", bbox_to_anchor=(0.5, -0.2), ncols=2, title=None, frameon=False)
     sizes = "; ".join(f"{unit}: {counts(sets)}" for unit, sets in values.items())
     figure.describe(f"Share of the items of each set at each length; n of {sizes}.")
     return figure

@@ -80,6 +80,7 @@ function render({ model, el }) {
     let limit = null;
     button.addEventListener("click", async () => {
       if (recorder) { recorder.stop(); return; }
+      button.disabled = true; // a second click would ask for a second recording, which nothing stops
       try {
         const stream = await navigator.mediaDevices.getUserMedia({ audio: true });
         const parts = [];
@@ -107,6 +108,7 @@ function render({ model, el }) {
         recorder = null;
         say(`No recording: ${error.message}. Allow the microphone (pages of https:// or localhost may ask), or give a file.`);
       }
+      button.disabled = false;
     });
     box.append(button);
   }

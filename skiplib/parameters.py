@@ -36,8 +36,15 @@ def check_parameters(namespace: Mapping[str, Any]) -> None:
 
 
 def declared(notebook: Path) -> dict[str, Any]:
-    """The parameters of a notebook with their defaults: what its cell tagged `parameters` assigns."""
-    for cell in nbformat.read(notebook, as_version=4).cells:
+    """The parameters of a notebook with their defaults: what its cell tagged `parameters` assigns.
+
+    Raises `ConfigError` if it is no notebook.
+    """
+    try:
+        cells = nbformat.read(notebook, as_version=4).cells
+    except (OSError, ValueError) as error:  # what is no notebook: `NotJSONError` is a ValueError
+        raise ConfigError(f"{notebook} cannot be read as a notebook: {error}") from error
+    for cell in cells:
         if "parameters" in cell.metadata.get("tags", []):
             return _assigned(cell.source)
     return {}

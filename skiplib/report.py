@@ -185,6 +185,10 @@ def _markdown(folder: Path) -> Any:
             return f"<code>{escape(latex)}</code>"
 
     class Renderer(IPythonRenderer):
+        def block_html(self, html: str) -> str:
+            # To embed pictures nbconvert closes what a block leaves open, as a fold that others follow.
+            return super().block_html(html) if "<img" in html else f"{html}\n"
+
         def block_math(self, body: str) -> str:
             return formula(body, "block")
 

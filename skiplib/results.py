@@ -82,10 +82,10 @@ def shown(frame: pd.DataFrame, runs: Sequence[Record], table: str) -> pd.DataFra
             "measured": f"{percent * row.measured:.1f}" if row.seeds else "missing",
             "95% interval": f"{percent * row.ci_low:.1f} to {percent * row.ci_high:.1f}" if row.seeds else "",
             "seeds": row.seeds,
+            "order": row.verdict,
             "against ours": f"{percent * apart:+.1f}" if found else "",
             "its 95% interval": f"{percent * low:+.1f} to {percent * high:+.1f}" if found else "",
             "of seeds": common or "",
-            "order": row.verdict,
         }
     found = pd.DataFrame.from_dict(cells, orient="index")
     found.index = pd.MultiIndex.from_tuples(found.index, names=["metric", "system"])

@@ -20,6 +20,7 @@ from skiplib.records import read_record
 
 FOLDER = Path(__file__).with_name("shipped")
 LIMIT = 20_000_000  # bytes of a checkpoint that ships
+SHIPS = ("skipworld", "demo", {})  # corpus, scale and switches of a run that may
 
 
 def found() -> dict[str, Path]:
@@ -66,7 +67,8 @@ def about(name: str) -> pd.Series:
 def ship(run: str) -> Path:
     """Copy a run's checkpoint and its record to where they ship from.
 
-    Raises `CheckpointError` if there is none, if it is over 20 MB, or if the record is of another one.
+    Raises `CheckpointError` if there is none, if it is over 20 MB or none of `SHIPS`, or if the record is of
+    another one.
     """
     source = config.RUNS_DIR / run / checkpoints.FINAL
     record_path = config.RUNS_DIR / "records" / f"{run}.json"
@@ -75,6 +77,8 @@ def ship(run: str) -> Path:
     record = read_record(record_path)
     if record.artefacts.get("checkpoint") != digest(source):
         raise CheckpointError(f"{record_path} is the record of another checkpoint than {source}")
+    if (record.corpus, record.scale, record.overlay) != SHIPS:
+        raise CheckpointError(f"{run} is not of {SHIPS[0]}, {SHIPS[1]}, without switches: that is what ships")
     size = source.stat().st_size
     if size > LIMIT:
         raise CheckpointError(f"{run} would ship with {size / 1e6:.1f} MB; the most is {LIMIT / 1e6:.0f} MB")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +12,7 @@ import pandas as pd
 from skiplib import records
 from skiplib.config import experiment, switches
 from skiplib.errors import ConfigError
+from skiplib.overlays import parse_overlay
 from skiplib.records import Record
 
 
@@ -152,3 +154,10 @@ def points(
                 rows.append((system, value, metric, row["mean"], row["low"], row["high"], seeds, row["n"]))
     columns = [*("system", sweep.switch, "metric"), *("mean", "low", "high", "seeds", "n")]
     return pd.DataFrame(rows, columns=columns)
+
+
+if __name__ == "__main__":  # how the Makefile names a notebook
+    try:
+        sys.stdout.write(name(sys.argv[1], parse_overlay(sys.argv[2])))
+    except ConfigError as error:
+        sys.exit(str(error))

@@ -37,6 +37,12 @@ def test_every_variant_at_every_scale_survives_json(variant, scale):
         ({"overlay": {"world.things": (2, 5)}}, r"things=\(2, 5\)"),
         ({"overlay": {"image.size": 128}}, "do not lead from 4 to 128 pixels"),
         ({"variant": "separate", "overlay": {"image.size": 128}}, "do not lead from 4 to 128 pixels"),
+        ({"corpus": "digits", "overlay": {"world.overlap": 0.5}}, "sets nothing of the corpus digits"),
+        ({"overlay": {"sentences.longest": 50}}, "sets nothing of the corpus skipworld"),
+        (
+            {"variant": "no_M", "overlay": {"memory.slots": 16}},
+            "sets nothing of no_M, where memory.kind",
+        ),
     ],
 )
 def test_a_wrong_name_or_value_is_told_with_what_exists(given_, named):
@@ -123,5 +129,7 @@ def test_demo_is_no_easier_than_promised():
 
 
 def test_switches_name_everything_that_an_overlay_may_set():
+    corpora = {"digits": "digits", "sentences": "coco+ljspeech"}
     for name, value in switches().items():
-        assert experiment("ours", "paper", overlay={name: value}).variant == "ours"
+        corpus = corpora.get(name.partition(".")[0], "skipworld")
+        assert experiment("ours", "paper", corpus, overlay={name: value}).variant == "ours"

@@ -117,6 +117,9 @@ def test_declared_reads_the_tagged_cell(tmp_path: Path) -> None:
     write(notebook, parameters="limit = min(3, 4)")
     with pytest.raises(ConfigError, match="limit has no literal"):
         declared(notebook)
+    notebook.write_text("# a README")
+    with pytest.raises(ConfigError, match="cannot be read as a notebook"):
+        declared(notebook)
 
 
 @pytest.mark.parametrize("output", ["n.ipynb", "out.html"])

@@ -7,7 +7,7 @@ from PIL import Image
 
 from skiplib import features as module
 from skiplib.config import experiment
-from skiplib.errors import ConfigError
+from skiplib.errors import ConfigError, DataError
 from skiplib.features import WIDTH, features, seen_batch
 from skiplib.systems import build
 
@@ -32,6 +32,8 @@ def test_what_the_encoder_takes(smoke):
     expected = features([Image.fromarray(image.transpose(1, 2, 0)) for image in images])
     torch.testing.assert_close(rows, expected)
     torch.testing.assert_close(seen_batch(rows.numpy(), made.image), rows)
+    with pytest.raises(DataError, match=r"features of images are \[n, 1280\], not \(2, 512\)"):
+        seen_batch(rows[:, :512], made.image)
 
 
 @pytest.mark.parametrize("variant", ["ours_aligned", "piecewise"])

@@ -108,6 +108,7 @@ def test_a_split_is_drawn_by_name_where_none_is_given(own, tmp_path):
         ),
         ([("1.png", "a", "train")], "file_name,text,split", "lists no file for test: 1 rows"),
         ([("1.png", "a bus", " two men")], "file_name,text", "line 2: more cells than columns; .* in quotes"),
+        ([("a\0.png", "a bus", "train")], "file_name,text,split", "line 2: no file has a name with a NUL"),
         ([("a dog runs " * 99, "1.png", "train")], "file_name,text,split", "line 2: .*columns swapped"),
         (
             [("1.png", "a bus\nstops", "train"), ("./1.png", "a bus", "test")],

@@ -151,6 +151,14 @@ def test_what_is_missing_is_named(tmp_path: Path, kind: type[Sentences], names, 
         kind(tmp_path, 16_000, 200).text_speech_count("train")
 
 
+def test_transcripts_in_another_encoding_are_named(tmp_path):
+    path = tmp_path / "train-clean-100" / "1" / "2" / "1-2.trans.txt"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"1-2-0000 CAF\xc9\n")
+    with pytest.raises(DataError, match=r"1-2\.trans\.txt cannot be read"):
+        LibriSpeech(tmp_path, 16_000, 200).text_speech_count("train")
+
+
 def test_missing_photographs_and_lists_are_named(tmp_path):
     with pytest.raises(DataError, match="images is missing: the photographs are needed there"):
         CaptionedImages(tmp_path).image_text_count("test")

@@ -11,13 +11,13 @@ from skiplib.overlays import format_overlay, parse_overlay
 
 def test_values_have_the_types_of_the_switches() -> None:
     line = (
-        "memory.slots=16 memory.kind=none; memory.tanh=True optim.rate=0.001 image.size=128 "
+        "memory.slots=16 memory.kind=attention; memory.tanh=True optim.rate=0.001 image.size=128 "
         "image_decoder.strides=[4,2,2,2]"
     )
     overlay = parse_overlay(line)
     assert overlay == {
         "memory.slots": 16,
-        "memory.kind": "none",
+        "memory.kind": "attention",
         "memory.tanh": True,
         "optim.rate": 0.001,
         "image.size": 128,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from skiplib.config import experiment
 from skiplib.errors import RecordError
 from skiplib.metrics import bleu
 from skiplib.pooled import latest
-from skiplib.provenance import processor, provenance
+from skiplib.provenance import commit, processor, provenance
 from skiplib.records import (
     Record,
     make_record,
@@ -160,6 +161,23 @@ def test_seeds_are_told_apart_by_where_they_were_trained() -> None:
     failed = seeds(runs, ["no_T", "ours"], {"ours": [0, 3]})["stopped with an error"]
     assert failed.to_dict() == {"no_T": "", "ours": "0, 3"}
     assert "stopped with an error" not in seeds(runs, ["ours"], {"ours-0123abcd": [0]})
+
+
+def test_a_commit_differs_by_code_and_not_by_what_lies_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("skiplib.provenance.ROOT", tmp_path)
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@b"]
+    for name in ("skiplib/a.py", "notebooks/00_explore.ipynb", "README.md"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("as it was")
+    for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "all"]):
+        subprocess.run([*git, *command], cwd=tmp_path, check=True)
+    for name in ("notebooks/00_explore.ipynb", "README.md", "photo.wav"):
+        (tmp_path / name).write_text("explored")
+    assert commit()[1] is False
+    (tmp_path / "skiplib" / "a.py").write_text("changed")
+    assert commit()[1] is True
 
 
 def test_provenance_without_git(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -81,6 +81,16 @@ def test_progress_shows_its_last_state(page: str) -> None:
     assert re.findall(r"\d of 3 steps", page) == ["3 of 3 steps"]
 
 
+def test_a_fold_of_markdown_holds_what_follows_it(tmp_path: Path) -> None:
+    path = tmp_path / "n.ipynb"
+    fold = "<details><summary>tried</summary>\n\nThis and *that*.\n\n</details>\n\nAfter it."
+    nbformat.write(new_notebook(cells=[new_markdown_cell(fold)]), path)
+    report.render(path, tmp_path / "n.html", "A page", {})
+    page = (tmp_path / "n.html").read_text(encoding="utf-8")
+    (held,) = re.findall("<details><summary>tried</summary>(.*?)</details>", page, re.S)
+    assert "<em>that</em>" in held and "After it." not in held
+
+
 def test_formulas_and_controls_need_no_script(page: str) -> None:
     assert page.count("<math") == 2
     assert "$" not in re.sub(r"<math.*?</math>", "", without_data(page), flags=re.S)

@@ -49,7 +49,7 @@ def test_systems_stand_side_by_side_with_the_same_image() -> None:
     html = side_by_side(found, 16_000, vocabulary=("circle", "triangle"), baseline="piecewise").data
     assert html.count("<audio") == 4 and html.count("<img") == 2 and html.count("<th>") == 3
     assert 'title="better">circle' in html and 'title="wrong">triangle' in html
-    assert "&lt;red&gt;" in html and not loads(html)
+    assert "&lt;red&gt;" in html and not loads(html) and html.count("nearest caption:") == 4
     assert "<tbody></tbody>" in side_by_side({}, 16_000, ()).data
 
 

@@ -146,6 +146,8 @@ def _read(path: Path, files: bool) -> dict[str, dict[str, list[str]]]:
         split = row.get("split") or ("test" if _drawn(row.get("file_name") or text) else "train")
         if split not in SPLIT_OF:
             raise DataError(f"{path}, line {line}: unknown split {split!r}; there are: {', '.join(SPLIT_OF)}")
+        if "\0" in name:
+            raise DataError(f"{path}, line {line}: no file has a name with a NUL: {name!r}")
         if len(name) > LONGEST:
             raise DataError(f"{path}, line {line}: no file has a name so long; are the columns swapped?")
         if name in found["test" if SPLIT_OF[split] == "train" else "train"]:

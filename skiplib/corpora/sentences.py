@@ -111,7 +111,11 @@ class LibriSpeech(Sentences):
         found: dict[str, list[Row]] = {"train": [], "test": []}
         for path in sorted(self.folder.glob("*/*/*/*.trans.txt")):
             split = "train" if path.relative_to(self.folder).parts[0].startswith("train") else "test"
-            for line in path.read_text(encoding="utf-8").splitlines():
+            try:
+                lines = path.read_text(encoding="utf-8").splitlines()
+            except (OSError, UnicodeDecodeError) as error:
+                raise DataError(f"{path} cannot be read: {error}") from error
+            for line in lines:
                 name, _, text = line.partition(" ")
                 found[split].append((name, text.capitalize(), path.with_name(f"{name}.flac")))
         for split, rows in found.items():
