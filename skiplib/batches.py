@@ -97,7 +97,7 @@ def _round_up(rows: Tensor, multiple: int) -> Tensor:
 
 def batch_tensors(a: BatchA, b: BatchB) -> dict[str, Tensor]:
     """All that is in a batch, by name, as it can be kept in a file."""
-    texts = {"a.text": a.text, "a.paraphrase": a.paraphrase, "b.text": b.text}
+    said = {"a.text": a.text, "a.paraphrase": a.paraphrase, "b.text": b.text}
     found = {"a.image": a.image, "a.seen": a.seen.clone(), "b.mel": b.mel, "b.lengths": b.lengths}
-    found |= {f"{name}.ids": text.ids for name, text in texts.items()}
-    return found | {f"{name}.lengths": text.lengths for name, text in texts.items()}
+    found |= {f"{name}.ids": text.ids for name, text in said.items()}
+    return found | {f"{name}.lengths": text.lengths for name, text in said.items()}

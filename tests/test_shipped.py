@@ -90,4 +90,4 @@ def test_what_ships_is_small_loads_and_has_its_record() -> None:
         model, record = shipped.load(name), read_record(path.with_suffix(".json"))
         assert path.stat().st_size < shipped.LIMIT
         assert Experiment.model_validate_json(json.dumps(record.parameters)) == model.experiment
-        assert not record.provenance.dirty and record.scale == "demo"
+        assert record.status == "complete" and not record.provenance.dirty and record.scale == "demo"
