@@ -55,7 +55,7 @@ fetch: $(READY)  ## download the files of a corpus that may be downloaded: CORPU
 	$(BIN)/python -m skiplib.fetch $(CORPUS)
 
 ablation: $(READY)  ## one row of a table: VARIANT=no_T SCALE=demo CORPUS=skipworld SEED=0 OVERLAY="memory.slots=16"
-	name=$$($(BIN)/python -m skiplib.sweeps $(VARIANT) "$(OVERLAY)") && \
+	name=$(if $(OVERLAY),$$($(BIN)/python -m skiplib.sweeps $(VARIANT) "$(OVERLAY)"),$(VARIANT)) && \
 	$(BIN)/python -m skiplib.execute notebooks/run_ablation.ipynb \
 		"runs/$(CORPUS)-$(SCALE)/seed$(SEED)/$$name.ipynb" \
 		-p variant $(VARIANT) -p scale $(SCALE) -p corpus $(CORPUS) -p seed $(SEED) \

@@ -130,9 +130,8 @@ def side_by_side(
             beside = None if other is None else (other.heard, other.written)
             said = coloured(item.heard, item.references, zero_shot, vocabulary, beside)
             player = audio_html(item.wave, rate, f"speech of {name} for {label}")
-            wrote = escape(item.written) or "-"
             near = f"<small>nearest caption:</small> {escape(nearest(item.heard, item.references))}"
-            wrote = f"<small>written:</small> {wrote}"
+            wrote = f"<small>written:</small> {escape(item.written) or '-'}"
             cells.append(f"{player}<div>{said}</div><div>{near}</div><div>{wrote}</div>")
         rows.append("".join(f'<td style="{CELL}">{cell}</td>' for cell in cells))
     body = "".join(f"<tr>{row}</tr>" for row in rows)
