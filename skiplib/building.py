@@ -30,6 +30,7 @@ FORMAT = 2  # of the prepared folder; raise it when its layout changes (what it 
 MAX_LOSS = 0.01  # share of a set that may be quarantined, and of the captions of its images
 LOST, SHARDS = "quarantine.csv", "shards"
 CHUNK = 16  # items that a process is handed at once
+GUARD = 'a script must be a file, and call prepare under `if __name__ == "__main__":`, as each reads it again'
 TITLES = {"a_train": "images of A, train", "test": "images of A, test, and their spoken captions"}
 
 
@@ -139,9 +140,8 @@ def _outcomes(pool: ProcessPoolExecutor, jobs: Sequence[Job], bar: tqdm, title: 
             yield outcome
     except BrokenProcessPool as error:
         raise DataError(
-            f"the processes that prepare the {title} ended before their work was done; a script must call "
-            'prepare under `if __name__ == "__main__":` and be a file, as each of them reads it again; '
-            "and memory may have run out"
+            f"the processes that prepare the {title} ended before their work was done; {GUARD}; and memory "
+            "may have run out"
         ) from error
 
 

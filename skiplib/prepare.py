@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import multiprocessing
 import os
 import shutil
 from contextlib import suppress
@@ -21,7 +22,7 @@ from typing import Any
 import numpy as np
 from filelock import FileLock, Timeout
 
-from skiplib.building import FORMAT, SHARDS, build
+from skiplib.building import FORMAT, GUARD, SHARDS, build
 from skiplib.config import DATA_DIR, Experiment
 from skiplib.corpora import READING, SPLITS, Opened, open_corpus
 from skiplib.errors import DataError
@@ -95,8 +96,8 @@ def prepare(experiment: Experiment, folder: Path = DATA_DIR, workers: int | None
     """The prepared data of an experiment, built if it is not there or is damaged, by as many processes as
     there are cores, or `workers`.
 
-    Raises `DataError` if more than 1% of a set, or of its captions, cannot be used, or the machine cannot
-    read what is there.
+    Raises `DataError` if more than 1% of a set, or of its captions, cannot be used, if the machine cannot
+    read what is there, or if a script builds them outside `if __name__ == "__main__":`.
     """
     opened = open_corpus(experiment)
     determines = _determines(experiment, opened)
@@ -104,6 +105,9 @@ def prepare(experiment: Experiment, folder: Path = DATA_DIR, workers: int | None
     place, unfinished = folder / name, folder / f".{name}.unfinished"
     if (found := _usable(place)) is not None:
         return found
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        # It would wait for its parent, which has the lock and waits for it: Python's own check comes later.
+        raise DataError(f"a process that prepares data began to prepare them itself; {GUARD}")
     with alone(folder / f".{name}.lock", "prepares these data"):
         if (found := _usable(place)) is not None:  # another process has just made it
             return found

@@ -347,6 +347,28 @@ def test_processes_that_end_early_are_an_error_that_says_why(smoke, monkeypatch)
         list(building._outcomes(pool, [({}, smoke.image, smoke.audio)], bar, "images"))
 
 
+UNGUARDED = """
+from skiplib.config import experiment
+from skiplib.prepare import prepare
+
+prepare(experiment("ours", "smoke"))
+"""
+
+
+def test_a_script_without_a_guard_is_told_so(tmp_path):
+    script = tmp_path / "unguarded.py"
+    script.write_text(UNGUARDED)
+    made = subprocess.run(
+        [sys.executable, str(script)],
+        env=os.environ | {"SKIPLIB_DATA": str(tmp_path)},
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=120,
+    )
+    assert made.returncode == 1 and "DataError: the processes that prepare the images" in made.stderr
+    assert made.stderr.count('under `if __name__ == "__main__":`') > 1  # of a process, and of the script
+
+
 AT_WORK = """
 import multiprocessing, os, time
 from concurrent.futures import ProcessPoolExecutor
