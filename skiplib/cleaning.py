@@ -1,6 +1,6 @@
 """Text as people write it, as the 66 symbols can say it: numbers, signs and abbreviations in words.
 
-The words are those an American voice says, as in LJ Speech's own transcripts. `text.normalise` refuses
+The words are those an American voice says, as in LJ Speech's own transcripts. `text.in_symbols` refuses
 what has no symbol; this comes before it, once, when a corpus is prepared.
 """
 
@@ -13,7 +13,7 @@ from math import gcd
 from num2words import num2words
 
 from skiplib.errors import DataError
-from skiplib.text import normalise
+from skiplib.text import in_symbols
 
 ABBREVIATIONS = {
     "Mr": "mister",
@@ -119,7 +119,7 @@ def clean(sentence: str) -> tuple[str, list[str]]:
     kept, lost = [], []
     for character in said:
         try:
-            kept.append(normalise(character))
+            kept.append(in_symbols(character))
         except DataError:
             kept.append(" ")
             if not character.isspace():

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from skiplib import losses, text
 from skiplib.model import Code, SkipNet
-from skiplib.objective import BatchA, BatchB, Texts, added, join, painted, spoken, written
+from skiplib.objective import BatchA, BatchB, Texts, added, image_terms, join, speech_terms, text_losses
 
 CHAIN_STEPS = 80  # chunks that an image is spoken with at most, 5 s
 
@@ -23,7 +23,7 @@ def retelling(model: SkipNet, a: BatchA, b: BatchB) -> tuple[Float[Tensor, ""], 
     n, weight = len(a.image), model.experiment.alignment.weight
     texts, target = join(a.text, b.text), join(a.paraphrase, b.text)
     code = model.bottleneck({"text": model.text_encoder(texts.ids, texts.lengths)})["text"]
-    told_a, told_b = written(model.text_decoder, code.u, target, n, model.experiment.loss.reduction)
+    told_a, told_b = text_losses(model.text_decoder, code.u, target, n, model.experiment.loss.reduction)
     return added({"text_to_text": weight * (told_a + told_b)})
 
 
@@ -59,8 +59,8 @@ def finishing(
     if chained:
         terms["chain"] = alignment.chain * speech_chain(model, image[: n // 2], b.words)
     else:
-        terms |= painted(model, text_a.u, a)
-    return added(terms | spoken(model, text_b.u, b, text_b.slots, text_b.mask))
+        terms |= image_terms(model, text_a.u, a)
+    return added(terms | speech_terms(model, text_b.u, b, text_b.slots, text_b.mask))
 
 
 @torch.no_grad()

@@ -74,8 +74,8 @@ def objective(
         # u_txt of one caption is decoded as another of the same image: it keeps what they share.
         sources, targets = [*sources, text_a.u, text_b.u], [*targets, a.paraphrase, b.text]
     target = join(*targets)
-    per_source = written(model.text_decoder, torch.cat(sources), target, n, options.loss.reduction)
-    terms = painted(model, text_a.u, a) | spoken(model, text_b.u, b, text_b.slots, text_b.mask)
+    per_source = text_losses(model.text_decoder, torch.cat(sources), target, n, options.loss.reduction)
+    terms = image_terms(model, text_a.u, a) | speech_terms(model, text_b.u, b, text_b.slots, text_b.mask)
     terms |= {
         "image_to_text": options.loss.text * per_source[0],
         "speech_to_text": options.loss.text * per_source[1],
@@ -114,7 +114,7 @@ def added(
     return total, {name: float(value.detach()) for name, value in {**terms, **(watched or {})}.items()}
 
 
-def written(
+def text_losses(
     decoder: nn.Module, u: Float[Tensor, "rows latent"], target: Texts, n: int, reduction: str
 ) -> list[Float[Tensor, ""]]:
     """The cross-entropy of texts from their codes, one for each `n` rows: several sources in one call."""
@@ -126,13 +126,13 @@ def written(
     ]
 
 
-def painted(model: nn.Module, u: Float[Tensor, "batch latent"], a: BatchA) -> dict[str, Tensor]:
+def image_terms(model: nn.Module, u: Float[Tensor, "batch latent"], a: BatchA) -> dict[str, Tensor]:
     """Eq. 4 from a code; of any network with an `image_decoder`."""
     weight = model.experiment.loss
     return {"image": weight.image * losses.image_loss(model.image_decoder(u), a.image, weight.reduction)}
 
 
-def spoken(
+def speech_terms(
     model: nn.Module,
     u: Float[Tensor, "batch latent"],
     b: BatchB,

@@ -1,4 +1,4 @@
-"""The 66 symbols of the paper: normalise a sentence, encode it to numbers, decode it back."""
+"""The 66 symbols of the paper: write a sentence in them, encode it to numbers, decode it back."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _PLAIN = str.maketrans(
 )
 
 
-def normalise(sentence: str) -> str:
+def in_symbols(sentence: str) -> str:
     """The sentence in the 66 symbols: accents and typographic quotes made plain, spaces joined.
 
     Raises `DataError` if a character has no symbol (it is named, with its place), or nothing is left.
@@ -43,14 +43,14 @@ def normalise(sentence: str) -> str:
 
 
 def encode(sentence: str) -> list[int]:
-    """Symbol numbers of a sentence, closed by the end symbol. Raises `DataError` as `normalise` does."""
-    return [_IDS[c] for c in normalise(sentence)] + [END_ID]
+    """Symbol numbers of a sentence, closed by the end symbol. Raises `DataError` as `in_symbols` does."""
+    return [_IDS[c] for c in in_symbols(sentence)] + [END_ID]
 
 
 def encode_batch(sentences: Sequence[str]) -> tuple[Int[Tensor, "batch time"], Int[Tensor, " batch"]]:
     """Padded symbol numbers and their lengths, the end symbol included.
 
-    Raises `DataError` if there is no sentence, or on one that `normalise` refuses.
+    Raises `DataError` if there is no sentence, or on one that `in_symbols` refuses.
     """
     if not sentences:
         raise DataError("there is no sentence to encode")

@@ -17,7 +17,7 @@ MARGIN = 0.020  # seconds of silence kept on each side
 PEAK = 0.95
 
 
-def speak(text: str, rate: int = 16_000) -> np.ndarray:
+def synthesise(text: str, rate: int = 16_000) -> np.ndarray:
     """`text` spoken: float32 [samples] at `rate` Hz, trimmed, peak 0.95, the same at every call.
 
     Raises `DataError` if there is nothing to say.

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from skiplib.audio import is_clipped, prepare_wave, to_mel, to_waves
 from skiplib.config import Audio
 from skiplib.errors import DataError
-from skiplib.voice import speak
+from skiplib.voice import synthesise
 
 AUDIO = Audio()
 
@@ -77,7 +77,7 @@ def test_griffin_lim_gives_back_the_mel(hertz, seconds):
 
 def test_speech_keeps_its_spectrum_through_griffin_lim():
     """Up to one gain, and with a power of 1: that of 1.5, the default, sharpens on purpose."""
-    mel = to_mel(torch.from_numpy(speak("a small red star above a big blue circle")), AUDIO)
+    mel = to_mel(torch.from_numpy(synthesise("a small red star above a big blue circle")), AUDIO)
     (wave,) = to_waves([mel], Audio(griffin_lim_power=1.0))
     again = to_mel(wave, AUDIO)
     n = min(len(mel), len(again))

@@ -25,7 +25,7 @@ from skiplib.explore import examples
 from skiplib.prepare import prepare
 from skiplib.records import read_records
 from skiplib.shards import make
-from skiplib.voice import speak
+from skiplib.voice import synthesise
 
 SMOKE = experiment("ours_aligned", "smoke", "folder")
 COLOURS = ("red", "green", "blue", "black")
@@ -55,7 +55,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for i in range(16):
         text, kind = SPOKEN[i % 4], ("wav", "flac", "ogg")[i % 3]
         rate = (16_000, 22_050)[i % 2]
-        soundfile.write(place / "speech" / f"{i}.{kind}", speak(text, rate), rate)
+        soundfile.write(place / "speech" / f"{i}.{kind}", synthesise(text, rate), rate)
         said.append((f"{i}.{kind}", text, "validation" if i >= 8 else ""))
     listed(place / "images" / "metadata.csv", rows)
     listed(place / "speech" / "metadata.csv", [row if row[2] else (*row[:2], "train") for row in said])

@@ -16,7 +16,7 @@ from skiplib.readme import END, NOTHING, START, bars, systems, tables, updated
 from skiplib.records import read_records
 from skiplib.scenes import render, sample_scenes
 from skiplib.team import Team
-from skiplib.voice import speak
+from skiplib.voice import synthesise
 
 
 def test_the_readme_follows_from_the_records():
@@ -29,7 +29,7 @@ def test_its_python_runs_as_printed(tmp_path, monkeypatch):
     (tmp_path / "skiplib").symlink_to(ROOT / "skiplib")
     (scene,) = sample_scenes(experiment().world, "test", 1)
     Image.fromarray(render(scene)).save(tmp_path / "scene.png")
-    soundfile.write(tmp_path / "sentence.wav", speak("a small red circle"), 16_000)
+    soundfile.write(tmp_path / "sentence.wav", synthesise("a small red circle"), 16_000)
     monkeypatch.chdir(tmp_path)
     made = {}
     exec(code, made)

@@ -12,7 +12,7 @@ from skiplib.config import Experiment
 from skiplib.decoders import TextDecoder
 from skiplib.encoders import TextEncoder, image_encoder
 from skiplib.model import start_recurrence
-from skiplib.objective import BatchA, BatchB, added, spoken, written
+from skiplib.objective import BatchA, BatchB, added, speech_terms, text_losses
 from skiplib.speech_decoder import SpeechDecoder
 from skiplib.text import decode
 
@@ -44,9 +44,9 @@ class Piecewise(Baseline):
         """Cross-entropy of A's texts from their images, Eq. 5 and the stop token from B's texts."""
         weight = self.experiment.loss
         described = self.image_coder(a.seen)
-        (text,) = written(self.text_decoder, described, a.text, len(described), weight.reduction)
+        (text,) = text_losses(self.text_decoder, described, a.text, len(described), weight.reduction)
         u = self.text_coder(b.text.ids, b.text.lengths)
-        return {"image_to_text": weight.text * text} | spoken(self, u, b)
+        return {"image_to_text": weight.text * text} | speech_terms(self, u, b)
 
     def convert(self, x: Any, source: str, target: str) -> list[str] | list[Tensor]:
         """One batch: an image is spoken by way of what is written of it."""

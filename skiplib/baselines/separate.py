@@ -12,7 +12,7 @@ from skiplib.config import Experiment
 from skiplib.decoders import ImageDecoder, TextDecoder
 from skiplib.encoders import SpeechEncoder, TextEncoder
 from skiplib.model import start_recurrence
-from skiplib.objective import BatchA, BatchB, painted, written
+from skiplib.objective import BatchA, BatchB, image_terms, text_losses
 from skiplib.text import decode
 
 
@@ -33,9 +33,9 @@ class Separate(Piecewise):
         """Those of `Piecewise`, Eq. 4 from A's texts, and cross-entropy of B's texts from their speech."""
         weight = self.experiment.loss
         heard = self.speech_coder(b.mel, b.lengths)
-        (text,) = written(self.transcript_decoder, heard, b.text, len(heard), weight.reduction)
+        (text,) = text_losses(self.transcript_decoder, heard, b.text, len(heard), weight.reduction)
         u = self.caption_coder(a.text.ids, a.text.lengths)
-        return super().terms(a, b) | painted(self, u, a) | {"speech_to_text": weight.text * text}
+        return super().terms(a, b) | image_terms(self, u, a) | {"speech_to_text": weight.text * text}
 
     def convert(self, x: Any, source: str, target: str) -> Tensor | list[str] | list[Tensor]:
         """One batch in one of `tasks`."""

@@ -13,19 +13,19 @@ from skiplib.corpora import ImageTextCorpus, TextSpeechItem
 from skiplib.errors import DataError
 
 
-def record(text: str, rate: int) -> tuple[np.ndarray, int]:
+def recorded(text: str, rate: int) -> tuple[np.ndarray, int]:
     """`text` spoken, float32 [samples], and its rate in Hz; can be sent to another process.
 
     Numbers and signs are said as `cleaning.clean` writes them. Raises `DataError` if nothing can be said.
     """
-    from skiplib.voice import speak  # the synthesiser loads only where someone speaks
+    from skiplib.voice import synthesise  # the synthesiser loads only where someone speaks
 
-    return speak(clean(text)[0], rate), rate
+    return synthesise(clean(text)[0], rate), rate
 
 
 def spoken(name: str, text: str, rate: int) -> TextSpeechItem:
     """A text with its recording, made when it is called for."""
-    return TextSpeechItem(name, text, partial(record, text, rate))
+    return TextSpeechItem(name, text, partial(recorded, text, rate))
 
 
 def spoken_captions(corpus: ImageTextCorpus, n: int, rate: int) -> Iterator[TextSpeechItem]:
