@@ -63,6 +63,14 @@ class Provenance(BaseModel):
     peak_memory: float
     command: str
 
+    def in_words(self) -> dict[str, str]:
+        """All of it by name, for a page."""
+        words = {name: str(value) for name, value in self.model_dump().items()}
+        words["starts"] = ", ".join(f"step {start.step} on {start.cores} cores" for start in self.starts)
+        for name, parts in (("packages", self.packages), ("trained", self.trained)):
+            words[name] = ", ".join(f"{part} {value}" for part, value in parts.items())
+        return words
+
     @property
     def trained_on(self) -> str:
         """The machine that the weights are from."""

@@ -14,7 +14,7 @@ from skiplib.config import experiment
 from skiplib.errors import RecordError
 from skiplib.metrics import bleu
 from skiplib.pooled import latest
-from skiplib.provenance import commit, processor, provenance
+from skiplib.provenance import Provenance, Start, commit, processor, provenance
 from skiplib.records import (
     Record,
     make_record,
@@ -37,6 +37,14 @@ def record(seed: int = 0, overlay: dict[str, Any] | None = None, **scores: Any) 
     given |= {f"i2t_bleu{n}": bleu(REFERENCES, HYPOTHESES, n) for n in (1, 2, 3, 4)}
     source = provenance("abc", "cpu", wall_seconds=3.0, command="papermill x.ipynb")
     return make_record(experiment("no_T", "smoke", seed=seed, overlay=overlay), given, source, overlay)
+
+
+def test_a_page_says_provenance_in_words() -> None:
+    starts = (Start(step=0, cores=2), Start(step=40, cores=1))
+    words = record().provenance.model_copy(update={"starts": starts, "trained": {"torch": "2.14"}}).in_words()
+    assert words["starts"] == "step 0 on 2 cores, step 40 on 1 cores" and words["trained"] == "torch 2.14"
+    assert "torchaudio 2." in words["packages"] and set(words) == set(Provenance.model_fields)
+    assert words["wall_seconds"] == "3.0" and not any("{" in text for text in words.values())
 
 
 def test_round_trip(tmp_path: Path) -> None:
