@@ -60,16 +60,21 @@ MAIN = {  # the metrics that a figure shows
 }
 
 
+def shown(corpus: str) -> tuple[str, ...]:
+    """The metrics that a figure of a corpus shows; of one without its own, those of photographs."""
+    return MAIN.get(corpus, TOLD)
+
+
 def main(summary: pd.DataFrame, corpus: str, *more: str) -> pd.DataFrame:
     """The rows of `records.summary` that a figure shows, in its order: the metrics of `MAIN`, and `more`."""
-    order = [*MAIN[corpus], *more]
+    order = [*shown(corpus), *more]
     rows = summary[summary["metric"].isin(order)]
     return rows.sort_values("metric", key=lambda names: names.map(order.index))
 
 
 def marks(corpus: str) -> dict[str, float]:
     """The bars of a corpus that are plain numbers, by metric."""
-    return {bar.metric: bar.bound for bar in BARS[corpus] if not bar.of}
+    return {bar.metric: bar.bound for bar in BARS.get(corpus, ()) if not bar.of}
 
 
 def scoreboard(summary: pd.DataFrame, system: str, corpus: str = "skipworld") -> pd.DataFrame:
@@ -78,7 +83,7 @@ def scoreboard(summary: pd.DataFrame, system: str, corpus: str = "skipworld") ->
     `summary` is `records.summary` of one corpus, scale and overlay. What no record has is "missing".
     """
     means = summary.set_index(["system", "metric"])
-    bars = {bar.metric: bar for bar in BARS[corpus]}
+    bars = {bar.metric: bar for bar in BARS.get(corpus, ())}
     rows = []
     for name in dict.fromkeys([*bars, *summary.loc[summary["system"] == system, "metric"]]):
         found = means.loc[(system, name)] if (system, name) in means.index else None

@@ -69,6 +69,7 @@ def header(path: Path) -> dict[str, str]:
 def _opened(path: Path) -> Iterator[tuple[Any, dict[str, str]]]:
     """The open file and its metadata; what goes wrong with it is a `CheckpointError`."""
     try:
+        path.open("rb").close()  # safetensors calls a file that may not be read a missing one
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             if metadata.get("format") != FORMAT:
@@ -78,6 +79,8 @@ def _opened(path: Path) -> Iterator[tuple[Any, dict[str, str]]]:
             yield file, metadata
     except FileNotFoundError as error:
         raise CheckpointError(f"there is no checkpoint at {path}: train one first (02_train)") from error
+    except PermissionError as error:
+        raise CheckpointError(f"{path} may not be read: {error}") from error
     except (SafetensorError, OSError) as error:
         raise CheckpointError(
             f"{path} is not a whole safetensors file ({error}); pickled weights are never opened"

@@ -14,6 +14,9 @@ from filelock import FileLock, Timeout
 
 log = logging.getLogger(__name__)
 
+UMASK = os.umask(0o022)  # can only be read by setting it
+os.umask(UMASK)
+
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
@@ -24,6 +27,7 @@ def whole(path: Path) -> Iterator[Path]:
         yield partial
         with partial.open("rb") as file:
             os.fsync(file.fileno())  # or a power cut may leave the name and nothing in it
+        partial.chmod(0o666 & ~UMASK)  # as any file: safetensors makes its own private
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)

@@ -89,6 +89,8 @@ def read_value(text: str, default: Any) -> Any:
     """The text of a command line as the type of the default; what does not read so stays text."""
     if isinstance(default, str):
         return text
+    if isinstance(default, bool) and text in ("True", "False"):  # as the notebook writes them
+        return text == "True"
     try:
         return json.loads(text)
     except ValueError:

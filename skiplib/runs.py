@@ -121,6 +121,9 @@ def main(arguments: list[str] | None = None) -> int:
     except SkiplibError as error:
         sys.stderr.write(f"{type(error).__name__}: {error}\n")
         return 2
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted: the same command goes on from the last checkpoint\n")
+        return 130
     return 0
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from skiplib import checkpoints, config
-from skiplib.bars import MAIN
+from skiplib.bars import shown
 from skiplib.errors import CheckpointError, SkiplibError
 from skiplib.files import digest, whole
 from skiplib.model import SkipNet
@@ -60,7 +60,7 @@ def about(name: str) -> pd.Series:
         if record.artefacts.get("checkpoint") != own:
             continue
         told["commit"] = (record.provenance.commit or "unknown")[:12]
-        told |= {key: record.metrics[key].value for key in MAIN[record.corpus] if key in record.metrics}
+        told |= {key: record.metrics[key].value for key in shown(record.corpus) if key in record.metrics}
     return pd.Series(told, name=name)
 
 

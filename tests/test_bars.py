@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from skiplib.bars import BARS, MAIN, marks, scoreboard
+from skiplib.bars import BARS, MAIN, marks, scoreboard, shown
 from skiplib.config import CORPORA
 
 
@@ -51,6 +51,12 @@ def test_scoreboard_needs_the_other_system_to_compare_with() -> None:
 def test_scoreboard_of_no_record_is_all_missing() -> None:
     board = scoreboard(summary(), "ours")
     assert set(board["verdict"]) == {"missing"} and len(board) == len(BARS["skipworld"])
+
+
+def test_a_corpus_of_ones_own_needs_no_bars() -> None:
+    board = scoreboard(summary(ours={"s2t_wer": (0.1, 0.05, 0.15)}), "ours", "squares")
+    assert board["verdict"].to_dict() == {"s2t_wer": "no bar"}
+    assert marks("squares") == {} and "s2t_wer" in shown("squares")
 
 
 @pytest.mark.parametrize("corpus", CORPORA)

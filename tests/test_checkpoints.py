@@ -26,6 +26,21 @@ def test_a_model_comes_back_as_it_was(path, model):
     assert not list(path.parent.glob("*.partial"))
 
 
+def test_others_may_read_a_checkpoint_as_any_file(path, tmp_path):
+    usual = tmp_path / "usual"
+    usual.write_text("")
+    assert path.stat().st_mode == usual.stat().st_mode
+
+
+def test_a_file_that_may_not_be_read_is_not_called_missing(path, monkeypatch):
+    def refuse(self, mode):
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr("pathlib.Path.open", refuse)
+    with pytest.raises(CheckpointError, match="may not be read"):
+        checkpoints.load_model(path)
+
+
 def test_a_missing_truncated_or_pickled_file_is_refused(path, tmp_path):
     with pytest.raises(CheckpointError, match="no checkpoint"):
         checkpoints.load_model(tmp_path / "none.safetensors")

@@ -13,7 +13,7 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 from skiplib import execute as module
 from skiplib.errors import ConfigError
 from skiplib.execute import SENTINEL, Lines, NotebookError, execute, main, sources
-from skiplib.parameters import check_parameters, declared
+from skiplib.parameters import check_parameters, declared, read_value
 from skiplib.sweeps import name
 
 PARAMETERS = 'variant: str = "ours"  # which row\nseed = 0\nrate = 0.1\nshow: int = 4'
@@ -68,6 +68,11 @@ def test_end_counts_in_the_last_cell_only() -> None:
     assert module.reached_end(new_notebook(cells=[end, new_code_cell("  ")]))
     assert not module.reached_end(new_notebook(cells=[end, new_code_cell("1")]))
     assert not module.reached_end(new_notebook())
+
+
+def test_a_command_line_writes_values_as_a_notebook_does() -> None:
+    assert [read_value(text, True) for text in ("True", "False", "false")] == [True, False, False]
+    assert read_value("True", "a text") == "True" and read_value("3", 1) == 3 and read_value("x", 1) == "x"
 
 
 def test_unknown_parameter_lists_what_is_declared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

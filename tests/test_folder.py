@@ -304,3 +304,12 @@ def test_the_command_line_says_what_is_wrong(capsys):
     assert runs.main(["ours_aligned", "--scale", "huge"]) == 2
     assert "ConfigError: unknown scale 'huge'; there are: paper, demo, smoke" in capsys.readouterr().err
     assert runs.main(["ours_aligned", "--overlay", "memory.slots"]) == 2
+
+
+def test_an_interrupted_run_says_that_it_goes_on(capsys, monkeypatch):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runs, "run", stop)
+    assert runs.main(["ours_aligned", "--scale", "smoke"]) == 130
+    assert "goes on from the last checkpoint" in capsys.readouterr().err

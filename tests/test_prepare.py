@@ -333,6 +333,13 @@ def test_recordings_that_are_clipped_are_used_and_counted(smoke):
     assert Shard.of(outcomes).clipped == 2 and len(Shard.of(outcomes).lines["b_train"]) == 3
 
 
+def test_captions_without_a_comma_are_refused():
+    item = ImageTextItem("7", ("red",), lambda: None)
+    object.__setattr__(item, "captions", ("red"))  # which the tests' own check of types would refuse before
+    with pytest.raises(DataError, match="'red' of 7 is one text"):
+        item.__post_init__()
+
+
 def ends(job):
     os._exit(1)
 

@@ -14,7 +14,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from skiplib.config import CORPORA, SOURCES_DIR, Experiment
-from skiplib.errors import ConfigError
+from skiplib.errors import ConfigError, DataError
 
 SPLITS = ("train", "test")
 # Stands in the name of every prepared folder; raise it when the same settings or files give other texts,
@@ -33,6 +33,10 @@ class ImageTextItem:
     facts: dict[str, Any] | None = None
     path: Path | None = None  # the image's file, if it has one
     unusable: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if isinstance(self.captions, str):  # each of its letters would be one
+            raise DataError(f"captions={self.captions!r} of {self.id} is one text: give a tuple of texts")
 
 
 @dataclass(frozen=True)
