@@ -66,7 +66,7 @@ def shown(corpus: str) -> tuple[str, ...]:
 
 
 def main(summary: pd.DataFrame, corpus: str, *more: str) -> pd.DataFrame:
-    """The rows of `records.summary` that a figure shows, in its order: the metrics of `MAIN`, and `more`."""
+    """The rows of `records.summary` that a figure shows, in its order: those of `shown`, and `more`."""
     order = [*shown(corpus), *more]
     rows = summary[summary["metric"].isin(order)]
     return rows.sort_values("metric", key=lambda names: names.map(order.index))
